@@ -1,0 +1,46 @@
+import type { Commit } from './change.ts'
+import type { Fact, FactKey } from './fact.ts'
+
+/** A commit as the journal keeps it: `hash` covers the commit and `previous`. */
+export interface JournalEntry extends Commit {
+  /** Hash of the entry before, hex; 64 zeros before the first. */
+  readonly previous: string
+  /** SHA-256, hex. */
+  readonly hash: string
+}
+
+/**
+ * What the engine needs of a durable store with one writer. `@castellan/store` has them and the suite they pass.
+ *
+ * A store knows fact keys and nothing of the model: what is committed was planned by the engine.
+ */
+export interface Store {
+  /** The last commit. 0 when there is none. */
+  readonly revision: number
+  /** Hash of the last entry. */
+  readonly head: string
+
+  /** Every fact, kinds in the order of `FACT_KINDS`, then by key; resources may come before their parents. */
+  load(): Iterable<Fact>
+
+  /** Users, groups, apps, tokens and resources that were removed: their ids are never made again. */
+  loadRetired(): Iterable<FactKey>
+
+  /**
+   * Makes commits durable, all or none, in one transaction with one disk sync. Synchronous, so that nothing can
+   * be answered between the index changing and the disk agreeing.
+   *
+   * @param commits - revisions follow on `revision` without a gap
+   * @throws {StoreError} and then nothing of them was kept
+   */
+  commit(commits: readonly Commit[]): void
+
+  /** The revision of the last commit that touched this fact, 0 when none did. */
+  changedAt(key: FactKey): number
+
+  /** Entries with `from < revision <= to`, in order, read lazily. */
+  journal(from: number, to?: number): Iterable<JournalEntry>
+
+  /** Frees everything. Later calls throw `STORE_CLOSED`. */
+  close(): void
+}
