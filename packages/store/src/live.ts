@@ -1,0 +1,284 @@
+import {
+  FactInvalidError,
+  invariant,
+  openEngine,
+  RevisionAheadError,
+  StoreError,
+  type Change,
+  type ChangeOptions,
+  type ChangeResult,
+  type Commit,
+  type Engine,
+  type EngineOptions,
+  type JournalEntry,
+  type Store,
+} from '@castellan/engine'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { closedError } from './errors.ts'
+
+export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | 'now'> {
+  /** Belongs to the live engine from now on, which closes it. */
+  readonly store: Store
+}
+
+/** The questions of an engine, without what would change it behind the store's back. */
+export type Questions = Omit<Engine, 'apply' | 'stage'>
+
+export interface Changed {
+  /** The revision at which the change is visible; of a change that changed nothing, the one it was seen at. */
+  readonly revision: number
+  readonly results: readonly ChangeResult[]
+}
+
+export interface FollowOptions {
+  /** The last revision already known. Default: now. */
+  readonly from?: number
+  /** Ends the following, quietly. */
+  readonly signal?: AbortSignal
+}
+
+/** An engine over a durable store: questions are answered at once, changes when they are on the disk. */
+export interface Live {
+  readonly engine: Questions
+  /** The hash of the last entry. */
+  readonly head: string
+
+  /**
+   * Plans, authorizes and makes a change durable. Changes that arrive together share one sync, each still all or
+   * nothing by itself and each seeing those before it.
+   *
+   * @throws what the engine's `stage` throws, and {StoreError}: then nothing of it was kept
+   */
+  change(changes: readonly Change[], options?: Omit<ChangeOptions, 'changedAt'>): Promise<Changed>
+
+  /**
+   * Every entry after `from`, in order, none twice and none left out; then each one as it becomes durable. Ends when
+   * the signal says so or the store is closed. Nothing is kept for a slow follower: it reads on from the journal.
+   *
+   * @throws {RevisionAheadError} when `from` has not been reached, as after restoring an older backup
+   */
+  follow(options?: FollowOptions): AsyncIterable<JournalEntry>
+
+  /** Entries with `from < revision <= to`, read lazily. */
+  journal(range?: { readonly from?: number; readonly to?: number }): Iterable<JournalEntry>
+
+  /** Refuses what comes, finishes what came, closes the store. */
+  close(): Promise<void>
+}
+
+/** Changes in one group. Bounds how long one group holds the thread: about 30 ms. */
+const GROUP_CHANGES_MAX = 1000
+/** Facts touched by one group; a group of one is never refused. Bounds the same. */
+const GROUP_EFFECTS_MAX = 10_000
+/** Entries a follower gets before others have their turn. */
+const FOLLOW_BATCH = 256
+
+/** Loads an engine with what a store holds, and keeps them one. */
+export function openLive({ store, ...options }: LiveOptions): Live {
+  const engine = openEngine({
+    ...options,
+    facts: store.load(),
+    retired: store.loadRetired(),
+    revision: store.revision,
+  })
+  return new LiveEngine(store, engine)
+}
+
+interface Waiting {
+  readonly changes: readonly Change[]
+  readonly options: ChangeOptions
+  resolve(changed: Changed): void
+  reject(reason: unknown): void
+}
+
+interface Staged {
+  readonly waiting: Waiting
+  readonly changed: Changed
+  readonly commit: Commit | null
+  undo(): void
+}
+
+class LiveEngine implements Live {
+  readonly #store: Store
+  readonly #engine: Engine
+  readonly #changedAt: NonNullable<ChangeOptions['changedAt']>
+  #queue: Waiting[] = []
+  #isFlushDue = false
+  #isClosed = false
+  /** Why the index may no longer be what the store holds. */
+  #broken: unknown
+  /** Settles with the next group, or when there will be none. */
+  #next = Promise.withResolvers<void>()
+
+  constructor(store: Store, engine: Engine) {
+    this.#store = store
+    this.#engine = engine
+    this.#changedAt = (key) => store.changedAt(key)
+  }
+
+  get engine(): Questions {
+    return this.#engine
+  }
+
+  get head(): string {
+    return this.#store.head
+  }
+
+  change(changes: readonly Change[], options: ChangeOptions = {}): Promise<Changed> {
+    return new Promise((resolve, reject) => {
+      this.#assertOpen()
+      this.#queue.push({ changes, options: { ...options, changedAt: this.#changedAt }, resolve, reject })
+      this.#flushSoon()
+    })
+  }
+
+  async *follow({ from = this.#store.revision, signal }: FollowOptions = {}): AsyncGenerator<JournalEntry> {
+    this.#assertOpen()
+    assertRevision('from', from)
+    if (from > this.#store.revision) throw new RevisionAheadError(from, this.#store.revision)
+    let last = from
+    while (!this.#isClosed && !isAborted(signal)) {
+      // Taken before reading: whatever becomes durable while the entries are handed out settles this very promise.
+      const next = this.#next.promise
+      const to = Math.min(this.#store.revision, last + FOLLOW_BATCH)
+      for (const entry of this.#store.journal(last, to)) {
+        yield entry
+        last = entry.revision
+        if (this.#isClosed || isAborted(signal)) return
+      }
+      if (last < this.#store.revision) await nextTurn()
+      else await either(next, signal)
+    }
+  }
+
+  journal({
+    from = 0,
+    to = this.#store.revision,
+  }: { from?: number; to?: number } = {}): Iterable<JournalEntry> {
+    assertRevision('from', from)
+    assertRevision('to', to)
+    return this.#store.journal(from, to)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    while (this.#queue.length > 0) this.#flush()
+    this.#next.resolve()
+    this.#store.close()
+  }
+
+  /** After whatever else arrives in this turn, so that it shares the sync. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    setImmediate(() => {
+      this.#isFlushDue = false
+      this.#flush()
+      if (this.#queue.length > 0) this.#flushSoon()
+    })
+  }
+
+  /**
+   * Stages the next changes and makes them durable together.
+   *
+   * INVARIANT: nothing here waits. The index is ahead of the disk only within this call, so no question is ever
+   * answered from what might not stay.
+   */
+  #flush(): void {
+    const group = this.#stageGroup()
+    const commits = group.flatMap(({ commit }) => commit ?? [])
+    try {
+      if (commits.length > 0) this.#store.commit(commits)
+    } catch (error) {
+      this.#undo(group, error)
+      return
+    }
+    for (const { waiting, changed } of group) waiting.resolve(changed)
+    if (commits.length > 0) this.#tellFollowers()
+  }
+
+  #stageGroup(): Staged[] {
+    const group: Staged[] = []
+    let taken = 0
+    let effects = 0
+    for (const waiting of this.#queue) {
+      if (taken === GROUP_CHANGES_MAX || effects >= GROUP_EFFECTS_MAX) break
+      taken++
+      const staged = this.#stage(waiting)
+      if (staged === undefined) continue
+      group.push(staged)
+      effects += staged.commit?.effects.length ?? 0
+    }
+    this.#queue = this.#queue.slice(taken)
+    return group
+  }
+
+  /** @returns undefined when the change is refused, which is its caller's affair and nobody else's */
+  #stage(waiting: Waiting): Staged | undefined {
+    try {
+      this.#assertWhole()
+      const { commit, results, undo } = this.#engine.stage(waiting.changes, waiting.options)
+      return { waiting, changed: { revision: this.#engine.revision, results }, commit, undo }
+    } catch (error) {
+      waiting.reject(error)
+      return undefined
+    }
+  }
+
+  #undo(group: readonly Staged[], reason: unknown): void {
+    try {
+      for (const { undo } of group.toReversed()) undo()
+      invariant(
+        this.#engine.revision === this.#store.revision,
+        'undoing a group did not lead back to the store',
+      )
+    } catch (error) {
+      this.#broken = error
+    }
+    for (const { waiting } of group) waiting.reject(reason)
+  }
+
+  #tellFollowers(): void {
+    const { resolve } = this.#next
+    this.#next = Promise.withResolvers()
+    resolve()
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError()
+  }
+
+  #assertWhole(): void {
+    if (this.#broken === undefined) return
+    throw new StoreError(
+      'STORE_FAILED',
+      'a change that failed could not be undone',
+      'restart: the store is whole',
+      this.#broken,
+    )
+  }
+}
+
+/** Resolves with the promise or when the signal says so, and leaves no listener behind. */
+async function either(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await promise
+  const aborted = Promise.withResolvers<void>()
+  const listener = () => aborted.resolve()
+  signal.addEventListener('abort', listener)
+  try {
+    await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', listener)
+  }
+}
+
+/** A call, so that the compiler does not take the answer for settled. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true
+}
+
+function assertRevision(path: string, revision: number): void {
+  if (Number.isSafeInteger(revision) && revision >= 0) return
+  throw new FactInvalidError(path, `${revision} is not a revision`, 'revisions are whole numbers from 0')
+}

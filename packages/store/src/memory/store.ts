@@ -1,0 +1,98 @@
+import {
+  factKey,
+  keyParts,
+  type Commit,
+  type Fact,
+  type FactKey,
+  type JournalEntry,
+  type Store,
+} from '@castellan/engine'
+import { closedError } from '../errors.ts'
+import { chainCommits, GENESIS } from '../journal.ts'
+import { kindNumber, nameOf, RETIRING } from '../keys.ts'
+import { compareCodePoints } from '../order.ts'
+
+/** A store that lives as long as its process: for tests, for trying things out, and as the plain model of the others. */
+export function openMemoryStore(): Store {
+  return new MemoryStore()
+}
+
+class MemoryStore implements Store {
+  readonly #records = new Map<string, Kept>()
+  readonly #entries: JournalEntry[] = []
+  #isClosed = false
+
+  get revision(): number {
+    return this.#entries.length
+  }
+
+  get head(): string {
+    return this.#entries.at(-1)?.hash ?? GENESIS
+  }
+
+  load(): Iterable<Fact> {
+    this.#assertOpen()
+    return this.#sorted().flatMap(({ fact }) => fact ?? [])
+  }
+
+  loadRetired(): Iterable<FactKey> {
+    this.#assertOpen()
+    return this.#sorted().flatMap(({ key, fact }) =>
+      fact === undefined && RETIRING.has(key.kind) ? key : [],
+    )
+  }
+
+  commit(commits: readonly Commit[]): void {
+    this.#assertOpen()
+    // Whatever can fail comes first: after it, nothing does, and so it is all or none.
+    const chained = chainCommits(this, commits)
+    for (const { commit, previous, hash } of chained) {
+      const { revision, time, actor, reason, effects } = commit
+      this.#entries.push({ revision, time, actor, reason, effects, previous, hash })
+      for (const { before, after } of effects) {
+        const key = factKey((after ?? before) as Fact)
+        this.#records.set(nameOf(key), { key, fact: after ?? undefined, revision })
+      }
+    }
+  }
+
+  changedAt(key: FactKey): number {
+    this.#assertOpen()
+    return this.#records.get(nameOf(key))?.revision ?? 0
+  }
+
+  journal(from: number, to = this.revision): Iterable<JournalEntry> {
+    this.#assertOpen()
+    return this.#entries.slice(Math.max(from, 0), Math.max(to, 0))
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #sorted(): Kept[] {
+    return [...this.#records.values()].sort((a, b) => compareKeys(a.key, b.key))
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError()
+  }
+}
+
+interface Kept {
+  readonly key: FactKey
+  /** Undefined when it was removed: then the record says when, and keeps its id from being made again. */
+  readonly fact: Fact | undefined
+  readonly revision: number
+}
+
+function compareKeys(a: FactKey, b: FactKey): number {
+  const [a1, a2, a3] = keyParts(a)
+  const [b1, b2, b3] = keyParts(b)
+  return (
+    kindNumber(a.kind) - kindNumber(b.kind) ||
+    compareCodePoints(a1, b1) ||
+    compareCodePoints(a2, b2) ||
+    compareCodePoints(a3, b3)
+  )
+}

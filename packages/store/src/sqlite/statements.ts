@@ -1,0 +1,17 @@
+/**
+ * Everything that is asked of the database while it serves. Each is asserted to find what it reads by a key: in the
+ * index `facts_removed`, or in the primary keys, in whose order it then answers.
+ */
+export const STATEMENTS = {
+  putFact: `INSERT INTO facts (kind, k1, k2, k3, body, revision) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (kind, k1, k2, k3) DO UPDATE SET body = excluded.body, revision = excluded.revision`,
+  putEntry: `INSERT INTO journal (revision, time, actor, reason, effects, previous, hash)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  changedAt: 'SELECT revision FROM facts WHERE kind = ? AND k1 = ? AND k2 = ? AND k3 = ?',
+  facts: `SELECT k1, k2, k3, body FROM facts
+    WHERE kind = ? AND (k1, k2, k3) > (?, ?, ?) AND body IS NOT NULL ORDER BY k1, k2, k3 LIMIT ?`,
+  removed: 'SELECT k1, k2, k3 FROM facts WHERE kind = ? AND k1 > ? AND body IS NULL ORDER BY k1 LIMIT ?',
+  entries: `SELECT revision, time, actor, reason, effects, previous, hash FROM journal
+    WHERE revision > ? AND revision <= ? ORDER BY revision`,
+  last: `SELECT revision, hash FROM journal WHERE revision = (SELECT max(revision) FROM journal)`,
+} as const

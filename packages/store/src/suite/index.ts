@@ -1,0 +1,1 @@
+export { testStore, type StorePlace } from './store.ts'
