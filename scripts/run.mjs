@@ -1,7 +1,7 @@
 // The launcher behind every npm script: `node scripts/run.mjs <task> [arguments]`, on any Node from 18. It makes sure
 // that the dependencies are there, then runs the task on the pinned Node, which its children find first on the PATH.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import * as os from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { root, setup, SetupError } from './setup.mjs'
@@ -13,6 +13,8 @@ const TEST_FOLDERS = ['packages', 'bench', 'docs', 'examples', 'scripts']
 const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'reports', 'castellan-data', '.stryker-tmp'])
 /** Longest one test may take, in milliseconds. Far above any, so that a test that hangs ends the run with its name. */
 const TEST_MS_MAX = 600_000
+/** How often to see whether npm still waits for this, in milliseconds. */
+const ORPHAN_CHECK_MS = 500
 
 const tools = {
   knip: 'node_modules/knip/bin/knip.js',
@@ -31,6 +33,7 @@ const steps = {
     [tools.tsc, '-p', 'tsconfig.pure.json'],
   ],
   unused: [[tools.knip, '--no-progress']],
+  publish: [['scripts/run.mjs', 'publint']],
 }
 
 const tasks = {
@@ -41,9 +44,7 @@ const tasks = {
   types: (args) => sequence(steps.types, args),
   unused: (args) => sequence(steps.unused, args),
   build: (args) => build(args),
-  publint: async () =>
-    (await build([])) ||
-    (await sequence(PACKAGES.map((name) => [tools.publint, `packages/${name}`, '--strict']))),
+  publint: () => publint(),
   bench: (args) => foreground([SOURCES, 'bench/src/main.ts', ...args]),
   soak: (args) => foreground([SOURCES, 'scripts/soak/main.ts', ...args]),
   mutate: (args) => foreground([tools.stryker, 'run', ...args]),
@@ -121,11 +122,19 @@ function cores() {
 
 async function build(args) {
   for (const name of PACKAGES) {
-    rmSync(join(root, 'packages', name, 'dist'), { recursive: true, force: true })
+    const folder = join(root, 'packages', name)
+    rmSync(join(folder, 'dist'), { recursive: true, force: true })
+    // npm packs a licence only from the package's own folder.
+    copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
     const status = await foreground([tools.tsc, '-p', `packages/${name}/tsconfig.build.json`, ...args])
     if (status !== 0) return status
   }
   return 0
+}
+
+async function publint() {
+  const status = await build([])
+  return status || (await sequence(PACKAGES.map((name) => [tools.publint, `packages/${name}`, '--strict'])))
 }
 
 /** Runs each command, all of them even when one fails. */
@@ -155,18 +164,30 @@ async function check(name, commands) {
 
 async function foreground(args) {
   const child = spawnNode(args, 'inherit')
-  const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => {
-    // A terminal interrupts the child itself; a signal meant for this process alone is passed on.
-    const listener = () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal)
-    process.on(signal, listener)
-    return { signal, listener }
-  })
+  const stopForwarding = forwardSignals(child)
   const status = await ended(child)
-  for (const { signal, listener } of forwarded) process.off(signal, listener)
+  stopForwarding()
   if (typeof status === 'number') return status
   // Ended by a signal: end the same way, so that whoever started this sees it.
   process.kill(process.pid, status)
   return 1
+}
+
+function forwardSignals(child) {
+  const listeners = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => {
+    // A terminal interrupts the child itself; a signal meant for this process alone is passed on.
+    const listener = () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal)
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  })
+  // npm passes a signal on to its shell only, and that shell dies of it without a word to this process.
+  const parent = process.ppid
+  const watch = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), ORPHAN_CHECK_MS)
+  if (!process.env.npm_lifecycle_event) clearInterval(watch)
+  return () => {
+    clearInterval(watch)
+    for (const remove of listeners) remove()
+  }
 }
 
 function spawnNode(args, stdio) {

@@ -91,7 +91,8 @@ async function npmCi() {
 function npm() {
   const cli = process.env.npm_execpath
   // The npm that started this script; anything else that sets this variable is no npm.
-  if (cli && basename(cli) === 'npm-cli.js') return { command: process.execPath, args: [cli], shell: false }
+  if (cli && basename(cli) === 'npm-cli.js')
+    return { command: process.env.npm_node_execpath ?? process.execPath, args: [cli], shell: false }
   return { command: 'npm', args: [], shell: process.platform === 'win32' }
 }
 

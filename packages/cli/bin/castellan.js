@@ -2,7 +2,7 @@
 // Runs on any Node, to say which one is needed or to find it: keep the syntax and the imports old.
 import { spawn } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
-import * as nodeModule from 'node:module'
+import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -22,46 +22,53 @@ const source = join(packageDir, 'src', 'main.ts')
 // Node strips no types below node_modules, so an installed copy always runs what was built.
 const runsSource = !self.split(sep).includes('node_modules') && existsSync(source)
 const main = runsSource ? source : join(packageDir, 'dist', 'main.js')
+const flags = runsSource ? [`--conditions=${SOURCE_CONDITION}`] : []
 
-if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
-  if (runsSource) resolveToSources()
+const isNewEnough = Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN
+if (isNewEnough && flags.every(isSet)) {
   process.argv[1] = main
   await import(pathToFileURL(main).href)
 } else {
-  const node = findPinnedNode()
-  if (node) runWith(node)
-  else {
-    process.stderr.write(
-      `castellan: Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.version}: ` +
-        'install a newer Node, or run `npm ci` where castellan is checked out\n',
-    )
-    process.exitCode = 2
-  }
+  const node = isNewEnough ? process.execPath : findPinnedNode()
+  if (node === undefined) refuse()
+  else if (isNewEnough && process.execve) becomeNode()
+  else startNode(node)
 }
 
-/** Adds the condition in this process, and to what it starts, which spares a second start of Node. */
-function resolveToSources() {
-  if (process.execArgv.includes(`--conditions=${SOURCE_CONDITION}`)) return
-  nodeModule.registerHooks({
-    resolve(specifier, context, nextResolve) {
-      return nextResolve(specifier, { ...context, conditions: [...context.conditions, SOURCE_CONDITION] })
-    },
-  })
-  process.execArgv.push(`--conditions=${SOURCE_CONDITION}`)
+function isSet(flag) {
+  return process.execArgv.includes(flag) || (process.env.NODE_OPTIONS || '').split(' ').includes(flag)
 }
 
 function findPinnedNode() {
   const file = PINNED_NODE[`${process.platform}-${process.arch}`]
   if (!file) return undefined
   try {
-    return nodeModule.createRequire(self).resolve(file)
+    return createRequire(self).resolve(file)
   } catch {
     return undefined
   }
 }
 
-function runWith(node) {
-  const flags = runsSource ? [`--conditions=${SOURCE_CONDITION}`] : []
+function refuse() {
+  process.stderr.write(
+    `castellan: Node ${NODE_MAJOR_MIN} or newer is needed, and this is ${process.version}: install a newer one, ` +
+      'or run `npm ci` where castellan is checked out, which brings its own\n',
+  )
+  process.exitCode = 2
+}
+
+/** Starts over in the same process: a condition added by a loader hook would not reach worker threads. */
+function becomeNode() {
+  process.execve(process.execPath, [
+    process.execPath,
+    ...process.execArgv,
+    ...flags,
+    main,
+    ...process.argv.slice(2),
+  ])
+}
+
+function startNode(node) {
   const child = spawn(node, [...flags, main, ...process.argv.slice(2)], { stdio: 'inherit' })
   // A terminal interrupts the child itself; a signal meant for this process alone is passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
