@@ -1,9 +1,18 @@
 // The launcher behind every npm script: `node scripts/run.mjs <task> [arguments]`, on any Node from 18. It makes sure
 // that the dependencies are there, then runs the task on the pinned Node, which its children find first on the PATH.
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import * as os from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { root, setup, SetupError } from './setup.mjs'
 
 const SOURCES = '--conditions=castellan-src'
@@ -43,7 +52,7 @@ const tasks = {
   format: (args) => foreground([tools.oxfmt, ...args]),
   types: (args) => sequence(steps.types, args),
   unused: (args) => sequence(steps.unused, args),
-  build: (args) => build(args),
+  build: (args) => build(root, args),
   publint: () => publint(),
   bench: (args) => foreground([SOURCES, 'bench/src/main.ts', ...args]),
   soak: (args) => foreground([SOURCES, 'scripts/soak/main.ts', ...args]),
@@ -120,21 +129,44 @@ function cores() {
   return os.availableParallelism?.() ?? os.cpus().length
 }
 
-async function build(args) {
+async function build(base, args) {
   for (const name of PACKAGES) {
-    const folder = join(root, 'packages', name)
+    const folder = join(base, 'packages', name)
     rmSync(join(folder, 'dist'), { recursive: true, force: true })
     // npm packs a licence only from the package's own folder.
     copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
-    const status = await foreground([tools.tsc, '-p', `packages/${name}/tsconfig.build.json`, ...args])
+    const status = await foreground([tools.tsc, '-p', join(folder, 'tsconfig.build.json'), ...args])
     if (status !== 0) return status
   }
   return 0
 }
 
+/** Builds in a copy, since the other checks read the folders where a build would come and go. */
 async function publint() {
-  const status = await build([])
-  return status || (await sequence(PACKAGES.map((name) => [tools.publint, `packages/${name}`, '--strict'])))
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  const copy = mkdtempSync(join(root, 'dist', 'publint-'))
+  try {
+    copyPackages(copy)
+    const status = await build(copy, [])
+    return (
+      status ||
+      (await sequence(PACKAGES.map((name) => [tools.publint, join(copy, 'packages', name), '--strict'])))
+    )
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+function copyPackages(to) {
+  const filter = (path) => !SKIPPED_FOLDERS.has(basename(path))
+  for (const name of ['tsconfig.base.json', 'tsconfig.build.json'])
+    copyFileSync(join(root, name), join(to, name))
+  mkdirSync(join(to, 'node_modules', '@castellan'), { recursive: true })
+  for (const name of PACKAGES) {
+    const folder = join(to, 'packages', name)
+    cpSync(join(root, 'packages', name), folder, { recursive: true, filter })
+    symlinkSync(folder, join(to, 'node_modules', '@castellan', name), 'junction')
+  }
 }
 
 /** Runs each command, all of them even when one fails. */
