@@ -61,7 +61,7 @@ function isInstalled() {
   const wanted = JSON.parse(readFileSync(LOCKFILE, 'utf8')).packages
   const present = JSON.parse(record).packages
   const isMissing = (path) => path.startsWith('node_modules/') && !present[path] && !wanted[path].optional
-  const isOther = (path) => wanted[path]?.version !== present[path].version
+  const isOther = (path) => wanted[path]?.version !== present[path].version || !existsSync(join(root, path))
   const [packageName] = PINNED_NODE[PLATFORM] ?? []
   return (
     !Object.keys(wanted).some(isMissing) &&
@@ -88,7 +88,7 @@ async function npmCi() {
   process.stderr.write(`castellan: installed in ${Math.round((Date.now() - start) / 1000)} s\n`)
 }
 
-function npm() {
+export function npm() {
   const cli = process.env.npm_execpath
   // The npm that started this script; anything else that sets this variable is no npm.
   if (cli && basename(cli) === 'npm-cli.js')
