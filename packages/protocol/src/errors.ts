@@ -18,7 +18,6 @@ export type EdgeCode =
   | 'CONTENT_TYPE'
   | 'EXPECTATION_FAILED'
   | 'HEADERS_TOO_LARGE'
-  | 'STOPPING'
   | 'INTERNAL'
 
 export type ProblemCode = EngineCode | EdgeCode
@@ -78,7 +77,6 @@ export const MEANINGS = {
   CONTENT_TYPE: { status: 415, title: 'the content type is not supported' },
   EXPECTATION_FAILED: { status: 417, title: 'the expectation cannot be met' },
   HEADERS_TOO_LARGE: { status: 431, title: 'the headers are too large' },
-  STOPPING: { status: 503, title: 'the server is stopping' },
   INTERNAL: { status: 500, title: 'the server failed' },
 } as const satisfies Readonly<Record<ProblemCode, Meaning>>
 

@@ -52,7 +52,7 @@ export function parseJson(text: string, depthMax = JSON_DEPTH_MAX): unknown {
 }
 
 /** Colons outside strings, which in JSON are members; -1 when it nests too deeply. */
-function countMembers(text: string, depthMax: number): number {
+export function countMembers(text: string, depthMax = JSON_DEPTH_MAX): number {
   let members = 0
   let depth = 0
   for (let i = 0; i < text.length; i++) {

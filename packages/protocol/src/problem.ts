@@ -43,7 +43,6 @@ const HINT_INTERNAL = 'try again; if it stays, give the operator this requestId'
 const HINTS: Partial<Record<ProblemCode, string>> = {
   RULE_FAILED: 'nothing was decided: ask the operator to mend the rule, with this requestId',
   STORE_FULL: 'nothing was kept: the operator must make room on the disk',
-  STOPPING: 'try again in a moment',
 }
 
 function blank(code: ProblemCode, requestId: string): Problem {

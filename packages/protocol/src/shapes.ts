@@ -43,12 +43,31 @@ export const factShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('suspension'), of: text }),
 ])
 
+/** What names a fact. The rest of it may stand beside: removing `{"remove": fact}` needs the key and ignores the rest. */
 export const factKeyShape = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('namespace'), name: text }),
-  z.strictObject({ kind: z.enum(['user', 'group', 'app', 'token']), id: text }),
-  z.strictObject({ kind: z.literal('resource'), permission: text }),
+  z.strictObject({
+    kind: z.literal('namespace'),
+    name: text,
+    description: absent,
+    modes: z.array(text).nullish(),
+    requestable: z.boolean().nullish(),
+    enforcedBy: absent,
+  }),
+  z.strictObject({ kind: z.literal('user'), id: text, name: absent }),
+  z.strictObject({ kind: z.literal('group'), id: text, owner: absent }),
+  z.strictObject({ kind: z.literal('app'), id: text, owner: absent, name: absent }),
+  z.strictObject({ kind: z.literal('token'), id: text, issuer: absent, full: z.boolean().nullish(), expiresAt: absent }),
+  z.strictObject({ kind: z.literal('resource'), permission: text, owner: absent, parent: absent, name: absent }),
   z.strictObject({ kind: z.literal('member'), group: text, member: text }),
-  z.strictObject({ kind: z.literal('grant'), issuer: text, holder: text, permission: text }),
+  z.strictObject({
+    kind: z.literal('grant'),
+    issuer: text,
+    holder: text,
+    permission: text,
+    extra: json.nullish(),
+    expiresAt: absent,
+    reason: absent,
+  }),
   z.strictObject({ kind: z.literal('suspension'), of: text }),
 ])
 
@@ -216,6 +235,8 @@ export const tokenRequest = z.strictObject({
   /** Default: the caller, a user. */
   issuer: text.optional(),
   full: z.boolean().optional(),
+  /** Granted to the token in the same commit. */
+  permissions: z.array(text).optional(),
   expiresAt: text.optional(),
 })
 export const tokenAnswer = z.strictObject({

@@ -1,0 +1,67 @@
+import { PROBLEM_TYPE, EdgeError, problemOf } from '@castellan/protocol'
+import { Hono } from 'hono'
+import type { Context } from './context.ts'
+import { DECISIONS } from './decisions.ts'
+import { headersFor, logProblem } from './edge/send.ts'
+import { changeRoutes } from './routes/changes.ts'
+import { grantRoutes } from './routes/grants.ts'
+import { healthRoutes } from './routes/health.ts'
+import { questionRoutes } from './routes/questions.ts'
+import { answerRoute, type Bindings, type Request, type Route } from './routes/route.ts'
+import { tokenRoutes } from './routes/tokens.ts'
+
+const ROUTES: readonly Route[] = [...questionRoutes, ...changeRoutes, ...grantRoutes, ...tokenRoutes, ...healthRoutes]
+
+/** Everything but the decision routes. */
+export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>()
+  for (const definition of ROUTES) {
+    app.on(definition.method, honoPath(definition.path), async (request) => {
+      const { status = 200, headers = {}, body } = await answerRoute(definition, request, context)
+      return request.body(JSON.stringify(body), status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+    })
+  }
+  app.onError((error, request) => refuse(request, error, context))
+  app.notFound((request) => refuseRoute(request, context))
+  return app
+}
+
+function refuseRoute(request: Request, context: Context): Response {
+  const allowed = methodsOf(request.req.path)
+  if (allowed.length === 0 || allowed.includes(request.req.method)) {
+    return refuse(request, new EdgeError('NOT_FOUND', 'there is no such route', 'compare the path with the reference'), context)
+  }
+  const allow = allowed.join(', ')
+  return refuse(request, new EdgeError('METHOD_NOT_ALLOWED', `the route takes ${allow}`, 'use one of these methods'), context, { Allow: allow })
+}
+
+function refuse(request: Request, error: unknown, context: Context, headers: Readonly<Record<string, string>> = {}): Response {
+  const problem = problemOf(error, requestIdAt(request))
+  logProblem(context.log, problem, error, request.env.incoming)
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headersFor(problem), ...headers },
+  })
+}
+
+/** It was put on the answer before the framework had its turn. */
+function requestIdAt(request: Request): string {
+  return String(request.env.outgoing.getHeader('x-request-id') ?? '')
+}
+
+/** What a path takes, HEAD where GET is. */
+function methodsOf(path: string): readonly string[] {
+  if (path in DECISIONS) return ['POST']
+  const methods = ROUTES.filter((definition) => isMatch(definition.path, path)).map(({ method }) => method)
+  return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}
+
+function isMatch(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/')
+  const given = path.split('/')
+  return wanted.length === given.length && wanted.every((part, i) => (part.startsWith('{') ? given[i] !== '' : part === given[i]))
+}
+
+function honoPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/gu, ':$1')
+}

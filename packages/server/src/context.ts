@@ -1,0 +1,14 @@
+import type { Questions, Live } from './live.ts'
+import type { Logger } from './edge/log.ts'
+import type { TokenSecrets } from './tokens/secret.ts'
+
+/** What every route is given. */
+export interface Context {
+  readonly live: Live
+  readonly engine: Questions
+  readonly tokens: TokenSecrets
+  readonly log: Logger
+  /** Milliseconds since 1970, UTC. A client never says what time it is. */
+  readonly now: () => number
+  readonly bodyBytesMax: number
+}

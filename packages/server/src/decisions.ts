@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Asking, Question } from '@castellan/engine'
+import { EdgeError, isCodedError, parseCheckBody, parseCheckEachBody } from '@castellan/protocol'
+import { getCaller, identify, type Caller } from './caller.ts'
+import type { Context } from './context.ts'
+import { assertBodyExpected, collectBody } from './edge/body.ts'
+import { requestIdOf } from './edge/request-id.ts'
+import { sendJson, sendProblem } from './edge/send.ts'
+
+/** Answers the text of a body with the text of an answer. */
+export type Decide = (context: Context, caller: Caller, body: string) => string
+
+/** The routes that are answered here, in front of the framework: it costs more than a check does. */
+export const DECISIONS: Readonly<Record<string, Decide>> = Object.assign(Object.create(null) as object, {
+  '/v1/check': check,
+  '/v1/check-each': checkEach,
+})
+
+/**
+ * One decision over bare `node:http`. Nothing is awaited but the socket: caller, authority, answer and revision are
+ * all of one moment, the one after the body's last byte.
+ */
+export function answerDecision(context: Context, decide: Decide, request: IncomingMessage, response: ServerResponse): void {
+  const requestId = requestIdOf(request)
+  try {
+    const tokenId = identify(request.headers.authorization, context.tokens)
+    assertBodyExpected(request, context.bodyBytesMax)
+    collectBody(request, context.bodyBytesMax, (error, body) => {
+      try {
+        if (error !== undefined) throw error
+        sendJson(response, requestId, decide(context, getCaller(tokenId, context.engine, context.now()), body))
+      } catch (problem) {
+        sendProblem(request, response, requestId, problem, context.log)
+      }
+    })
+  } catch (problem) {
+    sendProblem(request, response, requestId, problem, context.log)
+  }
+}
+
+function check({ engine }: Context, caller: Caller, text: string): string {
+  const body = parseCheckBody(text)
+  const actor = body.actor ?? caller.self
+  engine.authorizeQuestion(caller.actor, 'actor', actor)
+  const allowed = engine.check(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
+  return `{"allowed":${allowed},"revision":${engine.revision}}`
+}
+
+function checkEach({ engine }: Context, caller: Caller, text: string): string {
+  const body = parseCheckEachBody(text)
+  const questions = body.checks.map(({ actor = caller.self, permission }): Question => ({ actor, permission }))
+  const asking = askingOf(caller, body.atLeast)
+  authorizeEach(engine, caller, questions)
+  let results = ''
+  for (const allowed of answerEach(engine, questions, asking)) {
+    results += results === '' ? `{"allowed":${allowed}}` : `,{"allowed":${allowed}}`
+  }
+  return `{"results":[${results}],"revision":${engine.revision}}`
+}
+
+/** Questions about one actor usually come together. */
+function authorizeEach(engine: Context['engine'], caller: Caller, questions: readonly Question[]): void {
+  let last: string | undefined
+  const allowed = new Set<string>()
+  for (const [index, { actor }] of questions.entries()) {
+    if (actor === last || allowed.has(actor)) continue
+    at(index, () => engine.authorizeQuestion(caller.actor, 'actor', actor))
+    allowed.add(actor)
+    last = actor
+  }
+}
+
+function answerEach(engine: Context['engine'], questions: readonly Question[], asking: Asking): readonly boolean[] {
+  try {
+    return engine.checkEach(questions, asking)
+  } catch (error) {
+    if (!isCodedError(error) || error.code === 'LIMIT_EXCEEDED' || error.code === 'REVISION_AHEAD') throw error
+    // One of them is malformed; asked alone it says so again, and then we know which.
+    for (const [index, { actor, permission }] of questions.entries()) at(index, () => engine.check(actor, permission, asking))
+    throw error
+  }
+}
+
+/** Says which question an error is about. */
+function at(index: number, ask: () => unknown): void {
+  try {
+    ask()
+  } catch (error) {
+    if (isCodedError(error) && !('path' in error)) Object.assign(error, { path: `checks[${index}]` })
+    throw error
+  }
+}
+
+export function askingOf(caller: Caller, atLeast: number | undefined): Asking {
+  return atLeast === undefined ? { viewer: caller.actor } : { viewer: caller.actor, atLeast }
+}
+
+/** For a decision route that was called in another way. */
+export function decisionMisuse(): EdgeError {
+  return new EdgeError('QUERY_INVALID', 'this route takes no query', 'put everything into the body')
+}

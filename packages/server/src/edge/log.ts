@@ -1,0 +1,29 @@
+import { pino, type DestinationStream, type Level, type Logger } from 'pino'
+
+export type { Logger }
+
+export interface LogOptions {
+  /** Default `info`. */
+  readonly level?: Level | 'silent'
+  /** Default: standard error, so that standard output stays the command's. */
+  readonly destination?: DestinationStream
+}
+
+/** Structured logs, one JSON object a line. */
+export function createLogger(options: LogOptions = {}): Logger {
+  return pino(
+    {
+      level: options.level ?? 'info',
+      redact: { paths: SECRETS, censor: '[redacted]' },
+      // Whatever way a token got into a line, it does not leave with it.
+      hooks: { streamWrite: withoutSecrets },
+    },
+    options.destination ?? pino.destination({ dest: 2, sync: true }),
+  )
+}
+
+const SECRETS = ['authorization', 'cookie', 'token', 'secret', 'password', '*.authorization', '*.cookie', '*.token', '*.secret', '*.password']
+
+function withoutSecrets(line: string): string {
+  return line.includes('cst_') ? line.replace(/cst_[A-Za-z0-9_-]{8,}/gu, 'cst_[redacted]') : line
+}

@@ -1,0 +1,94 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { PROBLEM_TYPE, problemOf, type Problem } from '@castellan/protocol'
+import type { Logger } from './log.ts'
+import { newRequestId } from './request-id.ts'
+
+/** Bytes and time that a refused body may still take before the connection is cut; the refusal is out by then. */
+const LINGER_BYTES_MAX = 1_048_576
+const LINGER_MS_MAX = 1_000
+
+/** Answers with a body of ASCII JSON. */
+export function sendJson(response: ServerResponse, requestId: string, body: string): void {
+  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'X-Request-ID', requestId])
+  response.end(body)
+}
+
+/** Answers with the problem document of an error, and logs what the caller does not get to see. */
+export function sendProblem(request: IncomingMessage, response: ServerResponse, requestId: string, error: unknown, log: Logger): void {
+  const problem = problemOf(error, requestId)
+  logProblem(log, problem, error, request)
+  if (response.headersSent || response.destroyed) return
+  const body = JSON.stringify(problem)
+  const headers = ['Content-Type', PROBLEM_TYPE, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-ID', requestId]
+  for (const [name, value] of Object.entries(headersFor(problem))) headers.push(name, value)
+  const isWhole = request.complete || isEmpty(request)
+  if (!isWhole) headers.push('Connection', 'close')
+  response.writeHead(problem.status, headers)
+  if (isWhole) {
+    response.end(body)
+  } else {
+    response.write(body)
+    linger(request, response)
+  }
+}
+
+/** Closing while bytes still come makes the kernel throw away what we sent: so the rest is read, within bounds. */
+function linger(request: IncomingMessage, response: ServerResponse): void {
+  let bytes = 0
+  const finish = (): void => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(finish, LINGER_MS_MAX)
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > LINGER_BYTES_MAX) finish()
+  })
+  request.on('end', finish)
+  request.on('close', finish)
+  request.resume()
+}
+
+function isEmpty(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0
+}
+
+/** What HTTP wants beside the document. */
+export function headersFor(problem: Problem): Record<string, string> {
+  if (problem.status === 401) return { 'WWW-Authenticate': 'Bearer realm="castellan"' }
+  if (problem.status === 503) return { 'Retry-After': '1' }
+  return {}
+}
+
+export function logProblem(log: Logger, problem: Problem, error: unknown, request?: IncomingMessage): void {
+  const level = problem.status >= 500 ? 'error' : 'debug'
+  if (!log.isLevelEnabled(level)) return
+  log[level]({ requestId: problem.requestId, code: problem.code, ...(request && { method: request.method, path: pathOf(request) }), err: error }, 'refused')
+}
+
+/** Without the query, where people put secrets. */
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0]!.slice(0, 200)
+}
+
+/** Answers on a bare socket, for requests that Node's parser gave up on, and ends it. */
+export function sendRawProblem(socket: Duplex, error: unknown, log: Logger, extra: Readonly<Record<string, string>> = {}): void {
+  const problem = problemOf(error, newRequestId())
+  logProblem(log, problem, error)
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify(problem)
+  const headers: Record<string, string> = {
+    'Content-Type': PROBLEM_TYPE,
+    'Content-Length': String(Buffer.byteLength(body)),
+    'X-Request-ID': problem.requestId,
+    Date: new Date().toUTCString(),
+    Connection: 'close',
+    ...extra,
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Problem'}\r\n${lines.join('')}\r\n${body}`)
+}

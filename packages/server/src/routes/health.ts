@@ -1,0 +1,22 @@
+import { healthAnswer } from '@castellan/protocol'
+import { route, type Route } from './route.ts'
+
+export const healthRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/healthz',
+    doc: 'whether the server and its store work',
+    isOpen: true,
+    answer: healthAnswer,
+    async handle(_asked, { live, engine, log }) {
+      try {
+        // Changing nothing writes nothing, and is refused as every change is once the store is broken or closed.
+        await live.change([])
+        return { body: { status: 'ok', revision: engine.revision } }
+      } catch (error) {
+        log.error({ err: error }, 'not healthy')
+        return { status: 503, body: { status: 'failed' } }
+      }
+    },
+  }),
+]

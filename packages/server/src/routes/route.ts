@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { EdgeError, parseBody, parseShape } from '@castellan/protocol'
+import type { Context as HonoContext } from 'hono'
+import type { z } from '@hono/zod-openapi'
+import { getCaller, identify, type Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import { assertBodyExpected, readBody } from '../edge/body.ts'
+
+export interface Bindings {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+}
+
+export type Request = HonoContext<{ Bindings: Bindings }>
+
+type Method = 'GET' | 'POST' | 'DELETE'
+
+/**
+ * A route as data: what it takes and gives is all here, so that one place reads requests, and the OpenAPI document
+ * can be written from the shapes that validate.
+ */
+export interface Route<Body = unknown, Query = unknown> {
+  readonly method: Method
+  /** As in `/v1/grants/{id}`. */
+  readonly path: string
+  /** One line for people. */
+  readonly doc: string
+  /** Whether anyone may call it. Default false. */
+  readonly isOpen?: boolean
+  readonly body?: z.ZodType<Body>
+  readonly query?: z.ZodType<Query>
+  readonly answer: z.ZodType
+  handle(asked: Asked<Body, Query>, context: Context): Answer | Promise<Answer>
+}
+
+export interface Asked<Body, Query> {
+  readonly caller: Caller
+  readonly body: Body
+  readonly query: Query
+  /** What stands for a name of the path. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+export interface Answer {
+  /** Default 200. */
+  readonly status?: 200 | 201 | 503
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body: object
+}
+
+/** Keeps the types of one route together; a list of routes needs them no more. */
+export function route<Body = undefined, Query = undefined>(definition: Route<Body, Query>): Route {
+  return definition as unknown as Route
+}
+
+/** Reads a request in the order in which it can be refused most cheaply, and answers it. */
+export async function answerRoute(definition: Route, request: Request, context: Context): Promise<Answer> {
+  const { incoming } = request.env
+  const tokenId = definition.isOpen === true ? undefined : identify(incoming.headers.authorization, context.tokens)
+  const query = readQuery(definition, incoming)
+  const body = await readRouteBody(definition, incoming, context)
+  const caller = tokenId === undefined ? NOBODY : getCaller(tokenId, context.engine, context.now())
+  return definition.handle({ caller, body, query, params: request.req.param() }, context)
+}
+
+/** Open routes ask nothing in a caller's name. */
+const NOBODY: Caller = { actor: '', self: '', issuer: '' }
+
+async function readRouteBody(definition: Route, incoming: IncomingMessage, context: Context): Promise<unknown> {
+  if (definition.body === undefined) return undefined
+  assertBodyExpected(incoming, context.bodyBytesMax)
+  return parseShape(definition.body, parseBody(await readBody(incoming, context.bodyBytesMax)), 'BODY_INVALID')
+}
+
+function readQuery(definition: Route, incoming: IncomingMessage): unknown {
+  const values = parseQuery(incoming.url ?? '')
+  if (definition.query !== undefined) return parseShape(definition.query, values, 'QUERY_INVALID')
+  const [name] = Object.keys(values)
+  if (name !== undefined) throw queryError(name, 'is not a name this route takes')
+  return undefined
+}
+
+/** @throws {EdgeError} for names given twice and for what is not UTF-8 once decoded */
+function parseQuery(url: string): Record<string, string> {
+  const start = url.indexOf('?')
+  const values = Object.create(null) as Record<string, string>
+  if (start < 0) return values
+  for (const pair of url.slice(start + 1).split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
+    if (name in values) throw queryError(name, 'is given twice')
+    values[name] = equals < 0 ? '' : decode(pair.slice(equals + 1))
+  }
+  return values
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    throw new EdgeError('QUERY_INVALID', 'the query is not UTF-8 in percent-encoding', 'encode each name and value')
+  }
+}
+
+function queryError(name: string, problem: string): EdgeError {
+  const path = name.slice(0, 60)
+  return new EdgeError('QUERY_INVALID', `\`${path}\` ${problem}`, 'compare the query with what this route takes', { path })
+}

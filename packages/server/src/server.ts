@@ -1,0 +1,213 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import { EdgeError } from '@castellan/protocol'
+import { createApp } from './app.ts'
+import type { Context } from './context.ts'
+import { answerDecision, DECISIONS, decisionMisuse } from './decisions.ts'
+import { createLogger, type Logger } from './edge/log.ts'
+import { requestIdOf } from './edge/request-id.ts'
+import { sendProblem, sendRawProblem } from './edge/send.ts'
+import type { Live } from './live.ts'
+import type { TokenSecrets } from './tokens/secret.ts'
+
+export interface ServerOptions {
+  /** Stays the caller's: closing the server does not close it. */
+  readonly live: Live
+  /** Stays the caller's. */
+  readonly tokens: TokenSecrets
+  /** Default: a logger on standard error, level `info`. */
+  readonly log?: Logger
+  /** Milliseconds since 1970, UTC; the same clock as the engine's. Default: the system's. */
+  readonly now?: () => number
+  readonly limits?: Partial<ServerLimits>
+}
+
+/** What arrives from outside is bounded. */
+export interface ServerLimits {
+  /** Largest body of a request, in bytes. Bounds what one caller makes us hold. Default 262,144. */
+  readonly bodyBytesMax: number
+  /** Largest head of a request, in bytes. Default 16,384. */
+  readonly headerBytesMax: number
+  /** For the head of a request to arrive, in milliseconds. A slower one holds a connection for nothing. Default 10,000. */
+  readonly headersMs: number
+  /** For a whole request to arrive, in milliseconds. Default 30,000. */
+  readonly requestMs: number
+  /** For a connection on which nothing happens between requests, in milliseconds. Default 10,000. */
+  readonly idleMs: number
+  /** Open connections. Each takes some 20 KiB; the next one is closed at once. Default 16,384. */
+  readonly connectionsMax: number
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  bodyBytesMax: 262_144,
+  headerBytesMax: 16_384,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 10_000,
+  connectionsMax: 16_384,
+}
+
+export interface ListenOptions {
+  /** Default 127.0.0.1: whoever wants more says so. */
+  readonly host?: string
+  /** 0 takes a free one. */
+  readonly port: number
+}
+
+export interface CloseOptions {
+  /** For requests under way to end, in milliseconds; then they are cut off. Default 10,000. */
+  readonly graceMs?: number
+}
+
+export interface Server {
+  /** @returns the address people can open */
+  listen(options: ListenOptions): Promise<string>
+  /** As in `http://127.0.0.1:7420`; undefined while it does not listen. */
+  readonly address: string | undefined
+  /** Takes no more connections, finishes what is under way, then ends. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+export function createServer(options: ServerOptions): Server {
+  return new CastellanServer(options)
+}
+
+class CastellanServer implements Server {
+  readonly #http: HttpServer
+  #isStopping = false
+  #closing: Promise<void> | undefined
+
+  constructor({ live, tokens, log = createLogger(), now = Date.now, limits }: ServerOptions) {
+    const bounds = { ...SERVER_LIMITS, ...limits }
+    const context: Context = { live, engine: live.engine, tokens, log, now, bodyBytesMax: bounds.bodyBytesMax }
+    this.#http = makeHttpServer(bounds, listenerOf(context, () => this.#isStopping), log)
+  }
+
+  async listen({ host = '127.0.0.1', port }: ListenOptions): Promise<string> {
+    this.#http.listen({ host, port })
+    await once(this.#http, 'listening')
+    return this.address!
+  }
+
+  get address(): string | undefined {
+    const address = this.#http.address() as AddressInfo | null
+    if (address === null) return undefined
+    return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
+  }
+
+  close({ graceMs = 10_000 }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#drain(graceMs)
+    return this.#closing
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    this.#isStopping = true
+    if (!this.#http.listening) return
+    const closed = once(this.#http, 'close')
+    this.#http.close()
+    // A connection whose request was under way becomes idle later.
+    const sweep = setInterval(() => this.#http.closeIdleConnections(), 20)
+    const cut = setTimeout(() => this.#http.closeAllConnections(), graceMs)
+    await closed
+    clearInterval(sweep)
+    clearTimeout(cut)
+  }
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+function listenerOf(context: Context, isStopping: () => boolean): Listener {
+  const app = createApp(context)
+  const answerRest = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false })
+  return (request, response) => {
+    // A connection is not for the next request once we are on our way out.
+    if (isStopping()) response.shouldKeepAlive = false
+    const decide = request.method === 'POST' ? DECISIONS[request.url ?? ''] : undefined
+    if (decide !== undefined && request.headers.host !== undefined) {
+      answerDecision(context, decide, request, response)
+      return
+    }
+    const requestId = requestIdOf(request)
+    try {
+      assertTarget(request)
+      response.setHeader('X-Request-ID', requestId)
+      answerRest(request, response).catch((error: unknown) => sendProblem(request, response, requestId, error, context.log))
+    } catch (error) {
+      sendProblem(request, response, requestId, error, context.log)
+    }
+  }
+}
+
+/** What the framework would refuse in its own words, or read in another way than we do. */
+function assertTarget(request: IncomingMessage): void {
+  const url = request.url ?? ''
+  const host = request.headers.host
+  if (host === undefined ? request.httpVersion === '1.1' : !HOST.test(host)) {
+    throw new EdgeError('REQUEST_INVALID', 'the `Host` header is missing or not valid', 'send the host once')
+  }
+  if (!isPlainTarget(url)) throw new EdgeError('NOT_FOUND', 'there is no such route', 'send a path that begins with `/`')
+  const path = url.split('?', 1)[0]!
+  if (path in DECISIONS && path !== url && request.method === 'POST') throw decisionMisuse()
+}
+
+const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]+$/
+const PRINTABLE_PATH = /^\/[!-~]*$/
+
+/** Every path has one spelling: no empty segments and none of dots, which others resolve in their own ways. */
+function isPlainTarget(url: string): boolean {
+  if (!PRINTABLE_PATH.test(url)) return false
+  const path = url.split('?', 1)[0]!
+  return !path.includes('//') && !path.includes('/./') && !path.includes('/../') && !path.endsWith('/.') && !path.endsWith('/..')
+}
+
+function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): HttpServer {
+  const http = createHttpServer(
+    {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: Math.max(100, Math.min(limits.headersMs, 5_000) / 2),
+      // Both are looked at by ourselves: what Node would answer is no problem document.
+      requireHostHeader: false,
+      joinDuplicateHeaders: true,
+    },
+    listener,
+  )
+  http.maxConnections = limits.connectionsMax
+  // A peer that takes nothing in is cut off as well.
+  http.setTimeout(limits.requestMs * 2, (socket) => socket.destroy())
+  http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseParse(error, socket, log))
+  http.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    sendProblem(request, response, requestIdOf(request), new EdgeError('EXPECTATION_FAILED', 'only `100-continue` can be expected', 'send no other `Expect`'), log)
+  })
+  http.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    sendRawProblem(socket, new EdgeError('METHOD_NOT_ALLOWED', 'this is no proxy', 'send the request itself'), log, { Allow: 'GET, HEAD, POST, DELETE' })
+  })
+  http.on('drop', (data) => log.warn({ remote: data?.remoteAddress }, 'too many connections'))
+  return http
+}
+
+function refuseParse(error: NodeJS.ErrnoException, socket: Duplex, log: Logger): void {
+  // After an answer has begun on this connection, another would be read as part of it.
+  const answering = (socket as Socket & { readonly _httpMessage?: ServerResponse })._httpMessage
+  if (error.code === 'ECONNRESET' || answering?.headersSent === true) {
+    socket.destroy()
+    return
+  }
+  sendRawProblem(socket, edgeErrorOf(error), log)
+}
+
+function edgeErrorOf(error: NodeJS.ErrnoException): EdgeError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new EdgeError('HEADERS_TOO_LARGE', 'the head of the request is too large', 'send fewer or shorter headers')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new EdgeError('REQUEST_TIMEOUT', 'the request did not arrive in time', 'send it in one go')
+    default:
+      return new EdgeError('REQUEST_INVALID', 'the request is not HTTP as we read it', 'check lengths, line ends and headers')
+  }
+}
