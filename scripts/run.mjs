@@ -71,6 +71,7 @@ async function main([name, ...args]) {
   }
   try {
     node = await setup()
+    process.env.PATH = `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
     process.chdir(root)
     process.exitCode = await task(args)
   } catch (error) {
@@ -223,9 +224,8 @@ function forwardSignals(child) {
 }
 
 function spawnNode(args, stdio) {
-  const path = `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
   const color = stdio !== 'inherit' && process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
-  return spawn(node, args, { stdio, env: { ...process.env, ...color, PATH: path } })
+  return spawn(node, args, { stdio, env: { ...process.env, ...color } })
 }
 
 /** @returns {Promise<number | string>} the exit status, or the signal that ended it */

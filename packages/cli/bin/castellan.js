@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, sep } from 'node:path'
+import { delimiter, dirname, join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const NODE_MAJOR_MIN = 26
@@ -69,6 +69,7 @@ function becomeNode() {
 }
 
 function startNode(node) {
+  process.env.PATH = `${dirname(node)}${delimiter}${process.env.PATH || ''}`
   const child = spawn(node, [...flags, main, ...process.argv.slice(2)], { stdio: 'inherit' })
   // A terminal interrupts the child itself; a signal meant for this process alone is passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
