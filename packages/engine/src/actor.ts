@@ -22,7 +22,8 @@ export function isId(text: string): boolean {
  */
 export function parseActor(text: string): Party {
   const party = parseParty(text)
-  if (party.kind === 'group') throw new ActorInvalidError(text, 'a group holds for its members and never acts')
+  if (party.kind === 'group')
+    throw new ActorInvalidError(text, 'a group holds for its members and never acts')
   return party
 }
 
@@ -33,7 +34,8 @@ export function parseParty(text: string): Party {
   if (slash >= 0) {
     const user = parseSimple(text, text.slice(0, slash))
     const app = parseSimple(text, text.slice(slash + 1))
-    if (user.kind !== 'user' || app.kind !== 'app') throw new ActorInvalidError(text, 'only `user:<id>/app:<id>` has two parts')
+    if (user.kind !== 'user' || app.kind !== 'app')
+      throw new ActorInvalidError(text, 'only `user:<id>/app:<id>` has two parts')
     return { kind: 'user-app', user: user.id, app: app.id }
   }
   return parseSimple(text, text)
@@ -42,9 +44,11 @@ export function parseParty(text: string): Party {
 function parseSimple(whole: string, part: string): { kind: 'user' | 'group' | 'app' | 'token'; id: string } {
   const colon = part.indexOf(':')
   const kind = part.slice(0, Math.max(colon, 0))
-  if (kind !== 'user' && kind !== 'group' && kind !== 'app' && kind !== 'token') throw new ActorInvalidError(whole, 'its kind is not known')
+  if (kind !== 'user' && kind !== 'group' && kind !== 'app' && kind !== 'token')
+    throw new ActorInvalidError(whole, 'its kind is not known')
   const id = part.slice(colon + 1)
-  if (!isId(id)) throw new ActorInvalidError(whole, 'an id is 1 to 256 characters of `A-Z a-z 0-9 . _ @ + = ~ -`')
+  if (!isId(id))
+    throw new ActorInvalidError(whole, 'an id is 1 to 256 characters of `A-Z a-z 0-9 . _ @ + = ~ -`')
   return { kind, id }
 }
 

@@ -41,7 +41,13 @@ export interface Page<Item> {
 export type ReadingNode =
   | { readonly $: 'rewrite'; readonly from: string; readonly to: string }
   | { readonly $: 'explode'; readonly from: string; readonly to: readonly string[] }
-  | { readonly $: 'option'; readonly permission: string; readonly source: 'implied'; readonly by: string; readonly data: JsonObject }
+  | {
+      readonly $: 'option'
+      readonly permission: string
+      readonly source: 'implied'
+      readonly by: string
+      readonly data: JsonObject
+    }
   | PathNode
   | { readonly $: 'truncated'; readonly reason: string; readonly omitted: number }
   | { readonly $: 'time'; readonly value: number }

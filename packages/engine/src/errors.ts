@@ -22,7 +22,10 @@ export class ActorInvalidError extends CastellanError {
   readonly code = 'ACTOR_INVALID'
 
   constructor(text: string, problem: string) {
-    super(`actor ${quote(text)} is not valid: ${problem}`, 'write `system`, `user:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`')
+    super(
+      `actor ${quote(text)} is not valid: ${problem}`,
+      'write `system`, `user:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
+    )
   }
 }
 
@@ -32,7 +35,10 @@ export class PermissionInvalidError extends CastellanError {
   readonly position: number
 
   constructor(text: string, position: number, problem: string) {
-    super(`permission ${quote(text)} is not valid at position ${position}: ${problem}`, 'separate components with `:`; inside one write `:` as `\\C` and `\\` as `\\\\`')
+    super(
+      `permission ${quote(text)} is not valid at position ${position}: ${problem}`,
+      'separate components with `:`; inside one write `:` as `\\C` and `\\` as `\\\\`',
+    )
     this.position = position
   }
 }
@@ -64,7 +70,10 @@ export class ReferenceUnknownError extends CastellanError {
   readonly code = 'REFERENCE_UNKNOWN'
 
   constructor(kind: string, id: string) {
-    super(`${kind} ${quote(id)} does not exist`, 'facts come after what they name: make it first, or correct the name')
+    super(
+      `${kind} ${quote(id)} does not exist`,
+      'facts come after what they name: make it first, or correct the name',
+    )
   }
 }
 
@@ -156,7 +165,10 @@ export class RevisionAheadError extends CastellanError {
   readonly code = 'REVISION_AHEAD'
 
   constructor(wanted: number, have: number) {
-    super(`revision ${wanted} is not here yet, this is ${have}`, 'ask again in a moment, or with a revision that an answer carried')
+    super(
+      `revision ${wanted} is not here yet, this is ${have}`,
+      'ask again in a moment, or with a revision that an answer carried',
+    )
   }
 }
 

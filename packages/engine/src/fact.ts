@@ -106,7 +106,17 @@ export interface JsonObject {
 }
 
 /** Facts in this order never name what has not come yet (resources: parents first). */
-export const FACT_KINDS = ['namespace', 'user', 'group', 'app', 'token', 'resource', 'member', 'grant', 'suspension'] as const satisfies readonly FactKind[]
+export const FACT_KINDS = [
+  'namespace',
+  'user',
+  'group',
+  'app',
+  'token',
+  'resource',
+  'member',
+  'grant',
+  'suspension',
+] as const satisfies readonly FactKind[]
 
 /** The key's parts in a fixed order, for stores: a tuple, never a joined string. Absent parts are ''. */
 export function keyParts(key: FactKey): readonly [string, string, string] {

@@ -1,0 +1,91 @@
+import type { Page, Paging } from './answer.ts'
+import { CursorError, FactInvalidError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+
+const DEFAULT_LIMIT = 100
+
+/**
+ * One page of a list that is made anew for each page: what comes after the cursor's item, so that what was held
+ * throughout is listed exactly once however the list changes in between.
+ *
+ * @param question - everything that makes this list this list; a cursor of another one is refused
+ * @param items - ordered by `keyOf`, each key once
+ */
+export function pageOf<Item>(
+  question: unknown,
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+  compare: (a: string, b: string) => number,
+  paging: Paging,
+): Omit<Page<Item>, 'revision' | 'incomplete'> {
+  const limit = paging.limit ?? DEFAULT_LIMIT
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMITS.pageMax)
+    throw new FactInvalidError('limit', `a page has 1 to ${LIMITS.pageMax} items`)
+  const mark = fingerprint(JSON.stringify(question))
+  const after = paging.cursor === undefined ? undefined : openCursor(paging.cursor, mark)
+  const start = after === undefined ? 0 : firstAfter(items, keyOf, compare, after)
+  const page = items.slice(start, start + limit)
+  const hasMore = start + limit < items.length
+  return { items: page, nextCursor: hasMore ? encode(JSON.stringify([mark, keyOf(page.at(-1)!)])) : null }
+}
+
+function openCursor(cursor: string, mark: string): string {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(decode(cursor))
+  } catch {
+    throw new CursorError('CURSOR_INVALID')
+  }
+  if (
+    !Array.isArray(parsed) ||
+    parsed.length !== 2 ||
+    typeof parsed[0] !== 'string' ||
+    typeof parsed[1] !== 'string'
+  )
+    throw new CursorError('CURSOR_INVALID')
+  if (parsed[0] !== mark) throw new CursorError('CURSOR_MISMATCH')
+  return parsed[1]
+}
+
+function firstAfter<Item>(
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+  compare: (a: string, b: string) => number,
+  after: string,
+): number {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compare(keyOf(items[middle]!), after) > 0) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** 53 bits that tell questions apart. A guard against mistakes: whoever forges it only moves within their own list. */
+function fingerprint(text: string): string {
+  let a = 0xdeadbeef
+  let b = 0x41c6ce57
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    a = Math.imul(a ^ unit, 0x9e3779b1)
+    b = Math.imul(b ^ unit, 0x5f356495)
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35)
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
+  return (4294967296 * (0x1fffff & b) + (a >>> 0)).toString(36)
+}
+
+function encode(text: string): string {
+  const bytes = new TextEncoder().encode(text)
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
+function decode(text: string): string {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) throw new CursorError('CURSOR_INVALID')
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
+  return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (c) => c.charCodeAt(0)))
+}

@@ -1,0 +1,565 @@
+import { parseActor } from './actor.ts'
+import type {
+  Asking,
+  Claims,
+  Explanation,
+  HeldPermission,
+  Holder,
+  Page,
+  Paging,
+  Preview,
+  Question,
+  Reading,
+} from './answer.ts'
+import {
+  authorizeAbout,
+  authorizeChange,
+  authorizeHolders,
+  authorizeJournal,
+  authorizePreview,
+} from './authority.ts'
+import type { Change, ChangeResult, Commit, Preconditions } from './change.ts'
+import { FastCheck } from './check.ts'
+import { claimsOf } from './claims.ts'
+import { NONE } from './columns.ts'
+import { pageOf } from './cursor.ts'
+import {
+  DependantsError,
+  FactInvalidError,
+  invariant,
+  LimitExceededError,
+  PreconditionFailedError,
+  RevisionAheadError,
+} from './errors.ts'
+import { explain } from './explain.ts'
+import { type Fact, type FactKey, type GrantFact, keyParts, type NamespaceFact } from './fact.ts'
+import { FactsIndex } from './facts-index.ts'
+import { findHolders, holderOf } from './holders.ts'
+import { Inquiry } from './inquiry.ts'
+import { LIMITS } from './limits.ts'
+import { factKey, parseFactKey } from './parse-fact.ts'
+import { compareText } from './permission.ts'
+import { findPermissions } from './permissions-of.ts'
+import { Plan } from './plan.ts'
+import { compareWorlds, Reach } from './preview.ts'
+import { circleOf, redactExplanation } from './redact.ts'
+import type { Rule } from './rule.ts'
+import { RuleBook, type RuleEntry } from './rule-book.ts'
+import { scan } from './scan.ts'
+
+export interface EngineOptions {
+  /** Facts to begin with, in an order in which each comes after what it names. */
+  readonly facts?: Iterable<Fact>
+  /** True when a store hands back what an engine planned: in any order within a kind, and not checked again. */
+  readonly verified?: boolean
+  /** Ids that were removed and are never made again. */
+  readonly retired?: Iterable<FactKey>
+  /** The revision of those facts. Default 0. */
+  readonly revision?: number
+  /** Rules of one's own, after the built-in ones. */
+  readonly rules?: readonly Rule[]
+  /** Namespaces declared besides the built-in ones. */
+  readonly catalog?: readonly Omit<NamespaceFact, 'kind'>[]
+  /** Milliseconds since 1970, UTC. Default `Date.now`. */
+  readonly now?: () => number
+}
+
+export interface ChangeOptions {
+  /** Who the journal names. Default: `as`. */
+  readonly actor?: string
+  /** Whose authority the changes need. Default `system`, who may do anything. */
+  readonly as?: string
+  /** Why, for the journal. */
+  readonly reason?: string
+  readonly preconditions?: Preconditions
+  /** `refuse`: fails with DEPENDANTS when anyone but the holders of the revoked grants would lose something. Default `allow`. */
+  readonly onDependants?: 'allow' | 'refuse'
+  readonly now?: number
+  /** Changes at most. Default 1,000; an import takes more at a time. */
+  readonly changesMax?: number
+  /** When a fact was last changed, for `ifRevision`. Default: what this engine has seen. */
+  readonly changedAt?: (key: FactKey) => number
+}
+
+export interface Staged {
+  /** What a store must keep; null when nothing changed. */
+  readonly commit: Commit | null
+  readonly results: readonly ChangeResult[]
+  readonly revision: number
+  /** Puts everything back. Only the last thing staged can be undone. */
+  undo(): void
+}
+
+/**
+ * The decision engine: pure, synchronous, in memory. Every answer depends on the facts, `now` and `context` alone.
+ *
+ * @example
+ * const engine = openEngine({ catalog: [{ name: 'a', description: 'demo' }] })
+ * engine.apply([{ add: { kind: 'user', id: 'alice' } }])
+ * engine.check('user:alice', 'user:alice') // true
+ */
+export function openEngine(options: EngineOptions = {}): Engine {
+  return new Engine(options)
+}
+
+export class Engine {
+  private readonly index = new FactsIndex()
+  private readonly rulebook: RuleBook
+  private readonly clock: () => number
+  private readonly fast: FastCheck
+  private readonly changed = new Map<string, number>()
+  private current = 0
+
+  constructor(options: EngineOptions) {
+    this.rulebook = new RuleBook(options.rules ?? [])
+    this.clock = options.now ?? Date.now
+    const touched = this.rulebook
+    const leftOut = new Map<string, boolean>(GENERAL_NAMESPACES.map((name) => [name, true]))
+    this.fast = new FastCheck(this.index, (name) => {
+      let isOut = leftOut.get(name)
+      if (isOut === undefined) leftOut.set(name, (isOut = touched.touches(name)))
+      return isOut
+    })
+    for (const namespace of options.catalog ?? []) this.load({ kind: 'namespace', ...namespace }, false)
+    for (const fact of options.facts ?? []) this.load(fact, options.verified === true)
+    for (const key of options.retired ?? []) this.index.retired.get(key.kind)!.add(keyParts(key)[0])
+    this.current = options.revision ?? 0
+  }
+
+  private load(fact: Fact, isVerified: boolean): void {
+    if (isVerified) this.index.put(fact)
+    else {
+      const plan = new Plan(this.index, () => this.inquiry({}))
+      plan.apply(plan.resolve({ add: fact }))
+    }
+  }
+
+  /** The last commit every answer from now on has seen. */
+  get revision(): number {
+    return this.current
+  }
+
+  // ---- questions
+
+  /**
+   * Does the actor hold any of the permissions. An empty list is false.
+   *
+   * @throws {ActorInvalidError | PermissionInvalidError | PermissionUnknownError} on malformed input, wherever in the list it stands
+   */
+  check(actor: string, permissions: string | readonly string[], asking?: Asking): boolean {
+    if (asking?.atLeast !== undefined) this.requireRevision(asking.atLeast)
+    if (typeof permissions === 'string') return this.checkOne(actor, permissions, asking)
+    this.requireCount(permissions)
+    parseActor(actor)
+    let allowed = false
+    for (const permission of permissions) {
+      if (allowed) this.inquiry(asking).canonical(permission)
+      else allowed = this.checkOne(actor, permission, asking)
+    }
+    return allowed
+  }
+
+  private checkOne(actor: string, permission: string, asking: Asking | undefined): boolean {
+    const { now } = asking ?? NO_OPTIONS
+    return (
+      this.fast.check(actor, permission, now === undefined ? this.clock : () => now) ??
+      this.checkGeneral(actor, permission, asking)
+    )
+  }
+
+  private checkGeneral(actor: string, permission: string, asking: Asking | undefined): boolean {
+    const inquiry = this.inquiry(asking)
+    inquiry.actor(actor)
+    return inquiry.holds(actor, inquiry.canonical(permission))
+  }
+
+  /** One answer for each question, none influencing another. */
+  checkEach(questions: readonly Question[], asking?: Asking): boolean[] {
+    this.requireCount(questions)
+    if (asking?.atLeast !== undefined) this.requireRevision(asking.atLeast)
+    // One instant for all of them.
+    const pinned = { ...asking, now: asking?.now ?? this.clock() }
+    return questions.map(({ actor, permission }) => this.checkOne(actor, permission, pinned))
+  }
+
+  /** The reading: all live pathways, as a JSON tree. */
+  scan(actor: string, permissions: string | readonly string[], asking?: Asking): Reading {
+    const list = typeof permissions === 'string' ? [permissions] : permissions
+    this.requireCount(list)
+    return scan(this.inquiry(asking), actor, list, stopwatch)
+  }
+
+  /** Why, or why not and what would mend it. */
+  explain(actor: string, permission: string, asking?: Asking): Explanation {
+    const inquiry = this.inquiry(asking)
+    const explanation = explain(inquiry, actor, permission)
+    const circle = circleOf(inquiry)
+    return {
+      ...(circle === undefined ? explanation : redactExplanation(explanation, circle)),
+      revision: this.current,
+    }
+  }
+
+  /** For each pathway every `extra` from the actor to the option; for what enforces limits. */
+  claims(actor: string, permission: string, asking?: Asking): Claims {
+    const asker = this.inquiry(asking)
+    // Limits must be known in full to be enforced: nothing is hidden, but paths resolve as the viewer sees them.
+    const reading = scan(
+      this.inquiry({ ...asking, viewer: 'system' }),
+      actor,
+      [asker.canonical(permission)],
+      stopwatch,
+    )
+    return { ...claimsOf(reading), revision: this.current }
+  }
+
+  /** Everyone who holds a permission, each with one pathway; ordered by party string, `system` left out. */
+  holders(permission: string, asking: Asking & Paging = {}): Page<Holder> {
+    const inquiry = this.inquiry(asking)
+    const canonical = inquiry.canonical(permission)
+    const { holders, incomplete } = findHolders(inquiry, canonical)
+    const ordered = [...holders.keys()].sort(compareText)
+    const page = pageOf(['holders', canonical], ordered, (actor) => actor, compareText, asking)
+    return {
+      items: page.items.map((actor) => holderOf(actor, holders.get(actor)!)),
+      nextCursor: page.nextCursor,
+      revision: this.current,
+      incomplete,
+    }
+  }
+
+  /** The strings that cover all an actor holds, beneath a prefix or covering it; ordered. */
+  permissionsOf(actor: string, prefix?: string, asking: Asking & Paging = {}): Page<HeldPermission> {
+    const inquiry = this.inquiry(asking)
+    const canonical = prefix === undefined ? undefined : inquiry.canonical(prefix)
+    const { items, incomplete } = findPermissions(inquiry, actor, canonical)
+    const page = pageOf(
+      ['permissionsOf', actor, canonical ?? null],
+      items,
+      ({ permission }) => permission,
+      compareText,
+      asking,
+    )
+    return { ...page, revision: this.current, incomplete }
+  }
+
+  /**
+   * Who would lose and who would gain what, and who keeps it by another path, if these changes were made. Nothing
+   * is changed.
+   */
+  preview(changes: readonly Change[], asking: Asking & Paging & Pick<ChangeOptions, 'as'> = {}): Preview {
+    this.requireAsking(asking)
+    const now = asking.now ?? this.clock()
+    const staged = this.planAll(changes, { now, ...(asking.as !== undefined && { as: asking.as }) })
+    // Undone before anything else can look: this is one synchronous call.
+    const items = this.compareAround(staged.plan, { ...asking, now })
+    const counts = { lost: 0, gained: 0, kept: 0 }
+    for (const { change } of items) counts[change]++
+    const keyOf = (item: (typeof items)[number]): string => JSON.stringify([item.permission, item.actor])
+    const page = pageOf(['preview', changes], items, keyOf, compareKeys, asking)
+    return { ...page, counts, results: staged.results, revision: this.current, incomplete: false }
+  }
+
+  /** Takes back a plan, having compared the world before it with the one after it. */
+  private compareAround(plan: Plan, asking: Asking): ReturnType<typeof compareWorlds> {
+    const effects = [...plan.effects]
+    let isUndone = false
+    try {
+      const gains = new Reach(this.inquiry(asking), effects, 'after')
+      plan.undo()
+      isUndone = true
+      const losses = new Reach(this.inquiry(asking), effects, 'before')
+      const named = new Set([...losses.named, ...gains.named])
+      const questions = [...losses.questions(named)].map((question) => ({ ...question, supported: true }))
+      const asked = new Map<string, Set<string>>()
+      for (const { actor, permission } of questions) {
+        const permissions = asked.get(actor)
+        if (permissions === undefined) asked.set(actor, new Set([permission]))
+        else permissions.add(permission)
+      }
+      plan.redo(effects)
+      isUndone = false
+      for (const question of gains.questions(named))
+        if (asked.get(question.actor)?.has(question.permission) !== true)
+          questions.push({ ...question, supported: false })
+      const after = questions.map(({ actor, permission }) => this.checkOne(actor, permission, asking))
+      plan.undo()
+      isUndone = true
+      return compareWorlds(
+        questions.map((question, i) => ({
+          ...question,
+          before: this.checkOne(question.actor, question.permission, asking),
+          after: after[i]!,
+        })),
+      )
+    } finally {
+      if (!isUndone) plan.undo()
+    }
+  }
+
+  // ---- who may ask
+
+  /**
+   * Throws unless the caller may ask: `actor` about an actor, `holders` of a permission, `preview` of changes, the
+   * `journal`.
+   *
+   * @throws {ForbiddenError}
+   */
+  authorizeQuestion(caller: string, question: AuthorizedQuestion, asking?: Pick<Asking, 'now'>): void {
+    const inquiry = this.inquiry({ ...asking, viewer: caller })
+    switch (question.about) {
+      case 'actor':
+        return authorizeAbout(inquiry, caller, question.actor)
+      case 'holders':
+        return authorizeHolders(inquiry, caller, inquiry.canonical(question.permission))
+      case 'preview': {
+        const plan = new Plan(this.index, () => inquiry)
+        for (const change of question.changes) authorizePreview(inquiry, caller, plan.resolve(change))
+        return
+      }
+      case 'journal':
+        return authorizeJournal(inquiry, caller)
+    }
+  }
+
+  // ---- changes
+
+  /** Changes the facts in memory, all of them or none. @throws {CastellanError} */
+  apply(
+    changes: readonly Change[],
+    options: ChangeOptions = {},
+  ): { readonly revision: number; readonly results: readonly ChangeResult[] } {
+    const { results, revision } = this.stage(changes, options)
+    return { revision, results }
+  }
+
+  /** The same, with what a durable store must keep, and a way back in case it cannot. */
+  stage(changes: readonly Change[], options: ChangeOptions = {}): Staged {
+    const now = options.now ?? this.clock()
+    const { plan, results } = this.planAll(changes, { ...options, now })
+    if (options.onDependants === 'refuse') this.refuseDependants(plan, now)
+    if (plan.effects.length === 0) return { commit: null, results, revision: this.current, undo: () => {} }
+    const revision = ++this.current
+    if (options.changedAt === undefined)
+      for (const effect of plan.effects)
+        this.changed.set(changeKey(factKey(effect.after ?? effect.before)), revision)
+    const commit = {
+      revision,
+      time: now,
+      actor: options.actor ?? options.as ?? 'system',
+      reason: options.reason ?? null,
+      effects: [...plan.effects],
+    }
+    return {
+      commit,
+      results,
+      revision,
+      undo: () => {
+        invariant(this.current === revision, 'only the last thing staged can be undone')
+        plan.undo()
+        this.current = revision - 1
+      },
+    }
+  }
+
+  /** The effects are in the index when this returns, and none when it throws. */
+  private planAll(
+    changes: readonly Change[],
+    options: ChangeOptions & { readonly now: number },
+  ): { plan: Plan; results: ChangeResult[] } {
+    const max = options.changesMax ?? LIMITS.changesMax
+    if (changes.length > max)
+      throw new LimitExceededError('changesMax', max, `${changes.length} changes in one call`)
+    if (options.reason !== undefined && options.reason.length > LIMITS.textMax)
+      throw new LimitExceededError('textMax', LIMITS.textMax, 'the reason is too long')
+    const caller = options.as ?? 'system'
+    parseActor(caller)
+    const inquire = (): Inquiry => this.inquiry({ now: options.now, viewer: caller })
+    const plan = new Plan(this.index, inquire)
+    try {
+      this.requirePreconditions(plan, changes, options)
+      const resolved: Change[] = []
+      const results = changes.map((change) => {
+        const wish = plan.resolve(change)
+        resolved.push(wish)
+        authorizeChange(inquire(), caller, wish)
+        return plan.apply(wish)
+      })
+      return { plan, results: results.map((result, i) => this.withEffect(result, resolved[i]!, options.now)) }
+    } catch (error) {
+      plan.undo()
+      throw error
+    }
+  }
+
+  private withEffect(result: ChangeResult, wish: Change, now: number): ChangeResult {
+    if (!('add' in wish) || wish.add.kind !== 'grant') return result
+    const { issuer, permission, expiresAt } = wish.add
+    const isOver = expiresAt !== undefined && now >= Date.parse(expiresAt)
+    return { ...result, effective: !isOver && this.inquiry({ now }).holds(issuer, permission) }
+  }
+
+  private requirePreconditions(plan: Plan, changes: readonly Change[], options: ChangeOptions): void {
+    const { ifRevision, ifAbsent = [], ifPresent = [] } = options.preconditions ?? {}
+    for (const key of ifAbsent)
+      if (this.fact(key) !== undefined)
+        throw new PreconditionFailedError(`a fact that must be absent is there: ${JSON.stringify(key)}`)
+    for (const key of ifPresent)
+      if (this.fact(key) === undefined)
+        throw new PreconditionFailedError(`a fact that must be there is absent: ${JSON.stringify(key)}`)
+    if (ifRevision === undefined) return
+    this.requireRevision(ifRevision)
+    const changedAt = options.changedAt ?? ((key: FactKey) => this.changed.get(changeKey(key)) ?? 0)
+    for (const change of changes) {
+      const wish = plan.resolve(change)
+      const key = 'add' in wish ? factKey(wish.add) : wish.remove
+      const at = changedAt(key)
+      if (at > ifRevision)
+        throw new PreconditionFailedError(
+          `a fact this names changed at revision ${at}, after ${ifRevision}: ${JSON.stringify(key)}`,
+        )
+    }
+  }
+
+  /** Whoever the revoked grants reach directly is meant to lose; anyone beyond is a dependant. */
+  private refuseDependants(plan: Plan, now: number): void {
+    const effects = [...plan.effects]
+    const lost = this.compareAround(plan, { now }).filter(({ change }) => change === 'lost')
+    const meant = new Set<string>()
+    for (const { before, after } of effects)
+      if (before?.kind === 'grant' && after === null)
+        for (const actor of this.reachedBy(before)) meant.add(actor)
+    const dependants = lost
+      .filter(({ actor }) => !meant.has(actor))
+      .map(({ actor, permission }) => ({ actor, permission }))
+    if (dependants.length > 0) throw new DependantsError(dependants)
+    plan.redo(effects)
+  }
+
+  private reachedBy(grant: GrantFact): string[] {
+    const row = this.index.findExisting(grant.holder)
+    if (!grant.holder.startsWith('group:') || row === NONE) return [grant.holder]
+    return [...this.index.usersIn(row)].map((user) => this.index.partyText[user]!)
+  }
+
+  // ---- facts
+
+  /** The fact of this key, as it stands. */
+  fact(key: FactKey): Fact | undefined {
+    const parsed = parseFactKey(key)
+    return this.index.fact(
+      parsed.kind === 'grant' || parsed.kind === 'resource'
+        ? { ...parsed, permission: this.inquiry({}).canonical(parsed.permission) }
+        : parsed,
+    )
+  }
+
+  /** Every fact but the built-in ones, in an order that can be loaded again. Not to be read across changes. */
+  facts(kind?: Fact['kind']): Iterable<Fact> {
+    return this.index.facts(kind)
+  }
+
+  /** Grants by any of issuer, holder and permission (that very string), unordered. */
+  *grantsWhere(filter: {
+    readonly issuer?: string
+    readonly holder?: string
+    readonly permission?: string
+  }): Generator<GrantFact> {
+    const { index } = this
+    const permission =
+      filter.permission === undefined ? undefined : this.inquiry({}).canonical(filter.permission)
+    const issuer = filter.issuer === undefined ? undefined : (index.parties.get(filter.issuer) ?? NONE)
+    const holder = filter.holder === undefined ? undefined : (index.parties.get(filter.holder) ?? NONE)
+    const node = permission === undefined ? undefined : index.findNode(permission)
+    if (issuer === NONE || holder === NONE || node === NONE) return
+    for (const grant of this.narrowest(issuer, holder, node)) {
+      const fits =
+        (issuer === undefined || index.grantIssuer.data[grant] === issuer) &&
+        (holder === undefined || index.grantHolder.data[grant] === holder) &&
+        (node === undefined || index.grantNode.data[grant] === node)
+      if (fits) yield index.grantFact(grant)
+    }
+  }
+
+  private narrowest(
+    issuer: number | undefined,
+    holder: number | undefined,
+    node: number | undefined,
+  ): Iterable<number> {
+    const { index } = this
+    if (node !== undefined && holder !== undefined) return index.grantsOf(node, holder)
+    if (node !== undefined) return index.grantsOn.of(node)
+    if (holder !== undefined) return index.grantsHeld.of(holder)
+    if (issuer !== undefined) return index.grantsIssued.of(issuer)
+    return index.allGrants()
+  }
+
+  /** The namespaces, built-in ones first. */
+  catalog(): readonly NamespaceFact[] {
+    return [...this.index.namespaces.values()]
+  }
+
+  /** The rules in force, in order. */
+  rules(): readonly RuleEntry[] {
+    return this.rulebook.entries
+  }
+
+  /** What a string becomes once the rewriters have seen it. @throws on malformed input */
+  canonical(permission: string, asking?: Asking): string {
+    return this.inquiry(asking).canonical(permission)
+  }
+
+  // ---- the edge
+
+  private inquiry(asking: Asking = NO_OPTIONS): Inquiry {
+    this.requireAsking(asking)
+    return new Inquiry(
+      this.index,
+      this.rulebook,
+      asking.now ?? this.clock(),
+      asking.context ?? {},
+      asking.viewer ?? 'system',
+    )
+  }
+
+  private requireAsking({ now, viewer, atLeast }: Asking): void {
+    if (now !== undefined && !Number.isFinite(now))
+      throw new FactInvalidError('now', 'not a number of milliseconds')
+    if (viewer !== undefined) parseActor(viewer)
+    if (atLeast !== undefined) this.requireRevision(atLeast)
+  }
+
+  private requireRevision(revision: number): void {
+    if (!Number.isSafeInteger(revision) || revision < 0)
+      throw new FactInvalidError('atLeast', 'not a revision')
+    if (revision > this.current) throw new RevisionAheadError(revision, this.current)
+  }
+
+  private requireCount(list: readonly unknown[]): void {
+    if (list.length > LIMITS.permissionsMax)
+      throw new LimitExceededError('permissionsMax', LIMITS.permissionsMax, `${list.length} in one call`)
+  }
+}
+
+export type AuthorizedQuestion =
+  | { readonly about: 'actor'; readonly actor: string }
+  | { readonly about: 'holders'; readonly permission: string }
+  | { readonly about: 'preview'; readonly changes: readonly Change[] }
+  | { readonly about: 'journal' }
+
+const NO_OPTIONS: Asking = Object.freeze({})
+
+/** Namespaces in which names are rewritten or rights come from elsewhere than grants and owners: never for the fast walk. */
+const GENERAL_NAMESPACES = ['manage', 'user', 'app', 'site']
+
+const stopwatch = (): number => performance.now()
+
+function changeKey(key: FactKey): string {
+  return JSON.stringify([key.kind, ...keyParts(key)])
+}
+
+function compareKeys(a: string, b: string): number {
+  const [permissionA, actorA] = JSON.parse(a) as [string, string]
+  const [permissionB, actorB] = JSON.parse(b) as [string, string]
+  return compareText(permissionA, permissionB) || compareText(actorA, actorB)
+}

@@ -1,0 +1,986 @@
+import { parseParty } from './actor.ts'
+import { BUILT_IN_NAMESPACES, isBuiltInNamespace } from './catalog.ts'
+import { Chains, flatten, FloatColumn, IntColumn, NONE, Rows } from './columns.ts'
+import { invariant } from './errors.ts'
+import type {
+  AppFact,
+  Fact,
+  FactKey,
+  GrantFact,
+  GroupFact,
+  JsonObject,
+  MemberFact,
+  NamespaceFact,
+  ResourceFact,
+  TokenFact,
+  UserFact,
+} from './fact.ts'
+import { FACT_KINDS } from './fact.ts'
+import { encodeComponent, namespaceOf } from './permission.ts'
+import type { FactReader } from './rule.ts'
+
+/**
+ * The facts in memory, made for one access: the grants of these permissions that reach this holder.
+ *
+ * Parties and permission strings are interned to integers. Strings form a trie, one node a component, so that what
+ * a string explodes to is found by walking numbers: nothing exploded is remembered, and nothing can go stale.
+ *
+ * The index believes what it is given: `plan.ts` decides what may become a fact.
+ */
+
+export const KIND_SYSTEM = 0
+export const KIND_USER = 1
+export const KIND_GROUP = 2
+export const KIND_APP = 3
+export const KIND_TOKEN = 4
+export const KIND_USER_APP = 5
+
+export const SYSTEM = 0
+
+const EXISTS = 1
+const SUSPENDED = 2
+const FULL = 4
+
+/** Grants of one permission beyond which they are looked up by holder instead of walked. */
+const CROWDED = 24
+/** Children of one node beyond which they are looked up by name instead of walked. */
+const SIBLINGS_MAX = 8
+
+export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
+
+export class FactsIndex implements FactReader {
+  // Parties, one row each.
+  readonly parties = new Map<string, number>()
+  readonly partyText: string[] = []
+  private readonly partyRows = new Rows()
+  kind = new Uint8Array(16)
+  private flags = new Uint8Array(16)
+  /** user-app: its user; token: its issuer; app and group: their owner. */
+  readonly belongsTo = new Chains()
+  readonly base = new IntColumn()
+  /** user-app: its app. */
+  readonly appSide = new Chains()
+  readonly appOf = new IntColumn()
+  private readonly tokenExpiry = new Map<number, number>()
+  private readonly partyNames = new Map<number, string>()
+  private readonly appNames = new Map<string, Set<number>>()
+
+  // Memberships.
+  private readonly memberRows = new Rows()
+  readonly memberGroup = new IntColumn()
+  readonly memberParty = new IntColumn()
+  readonly groupsOf = new Chains()
+  readonly membersOf = new Chains()
+
+  // Permission strings, one node a component.
+  private readonly nodeRows = new Rows()
+  readonly component: string[] = []
+  readonly parent = new IntColumn()
+  readonly children = new Chains()
+  private readonly childMaps = new Map<number, Map<string, number>>()
+  readonly roots = new Map<string, number>()
+  /** Place of the component in the ladder of its namespace; NONE when it is no mode. */
+  readonly rank = new IntColumn()
+
+  // Resources are nodes with an owner.
+  readonly owner = new IntColumn()
+  readonly ownedBy = new Chains()
+  /** The folder a resource is in. */
+  readonly folder = new IntColumn()
+  readonly contents = new Chains()
+  private readonly resourceNames = new Map<number, string>()
+  /** By folder (or root node, for what is in none), then by given name. */
+  private readonly named = new Map<number, Map<string, number>>()
+  /** Roots of namespaces whose resources lie within one another, or are named like a mode: not for the fast walk. */
+  readonly irregular = new Set<number>()
+
+  // Grants.
+  private readonly grantRows = new Rows()
+  readonly grantIssuer = new IntColumn()
+  readonly grantHolder = new IntColumn()
+  readonly grantNode = new IntColumn()
+  readonly grantExpiry = new FloatColumn()
+  readonly grantsOn = new Chains()
+  readonly grantsHeld = new Chains()
+  readonly grantsIssued = new Chains()
+  readonly grantCount = new IntColumn()
+  /** Of crowded nodes: grants by holder. */
+  readonly crowds = new Map<number, Map<number, number[]>>()
+  private readonly extras = new Map<number, JsonObject>()
+  private readonly reasons = new Map<number, string>()
+
+  readonly namespaces = new Map<string, NamespaceFact>()
+  /** Modes by root node, for namespaces that have them. */
+  readonly ladders = new Map<number, readonly string[]>()
+  readonly retired = new Map<string, Set<string>>()
+  readonly userGroup: number
+
+  constructor() {
+    for (const kind of FACT_KINDS) this.retired.set(kind, new Set())
+    this.internParty('system')
+    this.setFlag(SYSTEM, EXISTS, true)
+    for (const group of BUILT_IN_GROUPS) this.putGroup({ kind: 'group', id: group, owner: 'system' })
+    this.userGroup = this.parties.get('group:user')!
+    for (const { name, description, modes, requestable, enforcedBy } of BUILT_IN_NAMESPACES) {
+      this.putNamespace({
+        kind: 'namespace',
+        name,
+        description,
+        ...(modes && { modes }),
+        ...(requestable !== undefined && { requestable }),
+        ...(enforcedBy !== undefined && { enforcedBy }),
+      })
+    }
+  }
+
+  // ---- facts in and out
+
+  /** Adds a fact or puts it in the place of the one with its key. */
+  put(fact: Fact): void {
+    switch (fact.kind) {
+      case 'namespace':
+        return this.putNamespace(fact)
+      case 'user':
+        return this.putUser(fact)
+      case 'group':
+        return this.putGroup(fact)
+      case 'app':
+        return this.putApp(fact)
+      case 'token':
+        return this.putToken(fact)
+      case 'resource':
+        return this.putResource(fact)
+      case 'member':
+        return this.putMember(fact)
+      case 'grant':
+        return this.putGrant(fact)
+      case 'suspension':
+        return this.setFlag(this.getParty(fact.of), SUSPENDED, true)
+    }
+  }
+
+  remove(key: FactKey): void {
+    switch (key.kind) {
+      case 'namespace':
+        this.namespaces.delete(key.name)
+        return this.prune(this.roots.get(key.name)!)
+      case 'user':
+      case 'group':
+      case 'app':
+      case 'token':
+        return this.removeParty(this.getParty(`${key.kind}:${key.id}`))
+      case 'resource':
+        return this.removeResource(this.findNode(key.permission))
+      case 'member':
+        return this.removeMember(key)
+      case 'grant':
+        return this.removeGrant(this.findGrant(key))
+      case 'suspension':
+        return this.setFlag(this.getParty(key.of), SUSPENDED, false)
+    }
+  }
+
+  fact(key: FactKey): Fact | undefined {
+    switch (key.kind) {
+      case 'namespace':
+        return this.namespaces.get(key.name)
+      case 'user':
+      case 'group':
+      case 'app':
+      case 'token': {
+        const party = this.findExisting(`${key.kind}:${key.id}`)
+        return party === NONE ? undefined : this.partyFact(party)
+      }
+      case 'resource': {
+        const node = this.findNode(key.permission)
+        return node === NONE || this.owner.data[node] === NONE ? undefined : this.resourceFact(node)
+      }
+      case 'member':
+        return this.findMember(key) === NONE
+          ? undefined
+          : { kind: 'member', group: key.group, member: key.member }
+      case 'grant': {
+        const grant = this.findGrant(key)
+        return grant === NONE ? undefined : this.grantFact(grant)
+      }
+      case 'suspension':
+        return this.isSuspended(key.of) ? { kind: 'suspension', of: key.of } : undefined
+    }
+  }
+
+  /** Every fact but the built-in ones, in an order that can be loaded again: kinds as in FACT_KINDS, folders first. */
+  *facts(kind?: Fact['kind']): Generator<Fact> {
+    for (const each of FACT_KINDS) {
+      if (kind === undefined || kind === each) yield* this.factsOf(each)
+    }
+  }
+
+  private *factsOf(kind: Fact['kind']): Generator<Fact> {
+    switch (kind) {
+      case 'namespace':
+        for (const [name, fact] of this.namespaces) if (!isBuiltInNamespace(name)) yield fact
+        return
+      case 'user':
+      case 'group':
+      case 'app':
+      case 'token':
+        for (let party = 1; party < this.partyRows.size; party++) {
+          const text = this.partyText[party]!
+          if (
+            text.startsWith(`${kind}:`) &&
+            this.kind[party] !== KIND_USER_APP &&
+            this.exists(party) &&
+            !isBuiltInGroup(text)
+          )
+            yield this.partyFact(party)
+        }
+        return
+      case 'resource':
+        for (const root of this.roots.values()) yield* this.resourcesIn(root)
+        return
+      case 'member':
+        for (let party = 0; party < this.partyRows.size; party++) {
+          for (const row of this.groupsOf.of(party)) yield this.memberFact(row)
+        }
+        return
+      case 'grant':
+        for (const grant of this.allGrants()) yield this.grantFact(grant)
+        return
+      case 'suspension':
+        for (let party = 1; party < this.partyRows.size; party++) {
+          if ((this.flags[party]! & SUSPENDED) !== 0) yield { kind: 'suspension', of: this.partyText[party]! }
+        }
+    }
+  }
+
+  /** Folders before what is in them. */
+  private *resourcesIn(root: number): Generator<ResourceFact> {
+    const pending: number[] = []
+    for (const node of this.nodesBeneath(root)) {
+      if (this.owner.data[node] !== NONE && this.folder.data[node] === NONE) pending.push(node)
+    }
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      yield this.resourceFact(node)
+      for (const child of this.contents.of(node)) pending.push(child)
+    }
+  }
+
+  /** The node itself and all beneath it. */
+  *nodesBeneath(top: number): Generator<number> {
+    const pending = [top]
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      yield node
+      for (const child of this.children.of(node)) pending.push(child)
+    }
+  }
+
+  // ---- parties
+
+  /** The row of a party, made when new. A row does not say that the party exists. */
+  internParty(text: string): number {
+    const known = this.parties.get(text)
+    if (known !== undefined) return known
+    const party = this.partyRows.take()
+    this.ensureParties(party + 1)
+    const kept = flatten(text)
+    this.parties.set(kept, party)
+    this.partyText[party] = kept
+    const parsed = parseParty(text)
+    switch (parsed.kind) {
+      case 'system':
+        this.kind[party] = KIND_SYSTEM
+        break
+      case 'user':
+        this.kind[party] = KIND_USER
+        break
+      case 'group':
+        this.kind[party] = KIND_GROUP
+        break
+      case 'app':
+        this.kind[party] = KIND_APP
+        break
+      case 'token':
+        this.kind[party] = KIND_TOKEN
+        break
+      case 'user-app': {
+        this.kind[party] = KIND_USER_APP
+        this.setBase(party, this.internParty(`user:${parsed.user}`))
+        const app = this.internParty(`app:${parsed.app}`)
+        this.appOf.data[party] = app
+        this.appSide.link(app, party)
+      }
+    }
+    return party
+  }
+
+  private ensureParties(size: number): void {
+    if (size > this.kind.length) {
+      this.kind = grownBytes(this.kind, size)
+      this.flags = grownBytes(this.flags, size)
+    }
+    this.belongsTo.ensureOwners(size)
+    this.belongsTo.ensureRows(size)
+    this.appSide.ensureOwners(size)
+    this.appSide.ensureRows(size)
+    this.base.ensure(size)
+    this.appOf.ensure(size)
+    this.groupsOf.ensureOwners(size)
+    this.membersOf.ensureOwners(size)
+    this.ownedBy.ensureOwners(size)
+    this.grantsHeld.ensureOwners(size)
+    this.grantsIssued.ensureOwners(size)
+  }
+
+  private setBase(party: number, base: number): void {
+    const before = this.base.data[party]!
+    if (before !== NONE) this.belongsTo.unlink(before, party)
+    this.base.data[party] = base
+    if (base !== NONE) this.belongsTo.link(base, party)
+  }
+
+  private getParty(text: string): number {
+    const party = this.parties.get(text)
+    invariant(party !== undefined, `party ${text} was never interned`)
+    return party
+  }
+
+  /** NONE when no such user, group, app or token is there. */
+  findExisting(text: string): number {
+    const party = this.parties.get(text)
+    return party !== undefined && this.exists(party) ? party : NONE
+  }
+
+  /** An app acting for a user exists when both do. */
+  exists(party: number): boolean {
+    if (this.kind[party] === KIND_USER_APP)
+      return this.exists(this.base.data[party]!) && this.exists(this.appOf.data[party]!)
+    return (this.flags[party]! & EXISTS) !== 0
+  }
+
+  isPartySuspended(party: number): boolean {
+    return (this.flags[party]! & SUSPENDED) !== 0
+  }
+
+  isFullToken(party: number): boolean {
+    return (this.flags[party]! & FULL) !== 0
+  }
+
+  /** Milliseconds, Infinity when it does not expire. */
+  tokenExpiresAt(party: number): number {
+    return this.tokenExpiry.get(party) ?? Infinity
+  }
+
+  /** Exists, is not suspended, has not expired: whoever is not live holds nothing. */
+  isLive(party: number, now: number): boolean {
+    switch (this.kind[party]) {
+      case KIND_USER_APP:
+        return this.isLive(this.base.data[party]!, now) && this.isLive(this.appOf.data[party]!, now)
+      case KIND_TOKEN:
+        return (this.flags[party]! & (EXISTS | SUSPENDED)) === EXISTS && now < this.tokenExpiresAt(party)
+      default:
+        return (this.flags[party]! & (EXISTS | SUSPENDED)) === EXISTS
+    }
+  }
+
+  private setFlag(party: number, flag: number, on: boolean): void {
+    this.flags[party] = on ? this.flags[party]! | flag : this.flags[party]! & ~flag
+  }
+
+  /** The name people see: the given one, else the id; other parties as they are written. */
+  partyName(party: number): string {
+    const text = this.partyText[party]!
+    return this.partyNames.get(party) ?? (text.includes('/') ? text : text.slice(text.indexOf(':') + 1))
+  }
+
+  private putUser(fact: UserFact): void {
+    const party = this.internParty(`user:${fact.id}`)
+    this.setFlag(party, EXISTS, true)
+    this.setPartyName(party, fact.name)
+  }
+
+  private putGroup(fact: GroupFact): void {
+    const party = this.internParty(`group:${fact.id}`)
+    this.setFlag(party, EXISTS, true)
+    this.setBase(party, this.internParty(fact.owner))
+  }
+
+  private putApp(fact: AppFact): void {
+    const party = this.internParty(`app:${fact.id}`)
+    this.setFlag(party, EXISTS, true)
+    this.setBase(party, this.internParty(fact.owner))
+    this.setPartyName(party, fact.name)
+  }
+
+  private putToken(fact: TokenFact): void {
+    const party = this.internParty(`token:${fact.id}`)
+    this.setFlag(party, EXISTS, true)
+    this.setFlag(party, FULL, fact.full)
+    this.setBase(party, this.internParty(fact.issuer))
+    if (fact.expiresAt === undefined) this.tokenExpiry.delete(party)
+    else this.tokenExpiry.set(party, Date.parse(fact.expiresAt))
+  }
+
+  private setPartyName(party: number, name: string | undefined): void {
+    const before = this.partyNames.get(party)
+    const isApp = this.kind[party] === KIND_APP
+    if (isApp && before !== undefined) {
+      const namesakes = this.appNames.get(before)!
+      namesakes.delete(party)
+      if (namesakes.size === 0) this.appNames.delete(before)
+    }
+    if (name === undefined) {
+      this.partyNames.delete(party)
+      return
+    }
+    this.partyNames.set(party, name)
+    if (isApp) {
+      const namesakes = this.appNames.get(name)
+      if (namesakes === undefined) this.appNames.set(name, new Set([party]))
+      else namesakes.add(party)
+    }
+  }
+
+  /** Its memberships, grants and dependants were removed before it, in the same commit. The row stays: ids never come back. */
+  private removeParty(party: number): void {
+    this.setPartyName(party, undefined)
+    this.setFlag(party, EXISTS | FULL, false)
+    this.tokenExpiry.delete(party)
+    if (this.kind[party] !== KIND_USER) this.setBase(party, NONE)
+  }
+
+  private partyFact(party: number): UserFact | GroupFact | AppFact | TokenFact {
+    const text = this.partyText[party]!
+    const id = text.slice(text.indexOf(':') + 1)
+    const name = this.partyNames.get(party)
+    const named = name === undefined ? {} : { name }
+    const base = (): string => this.partyText[this.base.data[party]!]!
+    switch (this.kind[party]) {
+      case KIND_USER:
+        return { kind: 'user', id, ...named }
+      case KIND_GROUP:
+        return { kind: 'group', id, owner: base() }
+      case KIND_APP:
+        return { kind: 'app', id, owner: base(), ...named }
+      default: {
+        const expiry = this.tokenExpiry.get(party)
+        return {
+          kind: 'token',
+          id,
+          issuer: base(),
+          full: this.isFullToken(party),
+          ...(expiry !== undefined && { expiresAt: new Date(expiry).toISOString() }),
+        }
+      }
+    }
+  }
+
+  // ---- memberships
+
+  private putMember(fact: MemberFact): void {
+    if (this.findMember(fact) !== NONE) return
+    const row = this.memberRows.take()
+    this.memberGroup.ensure(row + 1)
+    this.memberParty.ensure(row + 1)
+    this.groupsOf.ensureRows(row + 1)
+    this.membersOf.ensureRows(row + 1)
+    const group = this.internParty(`group:${fact.group}`)
+    const member = this.internParty(fact.member)
+    this.memberGroup.data[row] = group
+    this.memberParty.data[row] = member
+    this.groupsOf.link(member, row)
+    this.membersOf.link(group, row)
+  }
+
+  private removeMember(key: { readonly group: string; readonly member: string }): void {
+    const row = this.findMember(key)
+    invariant(row !== NONE, 'a membership that is not there was removed')
+    this.groupsOf.unlink(this.memberParty.data[row]!, row)
+    this.membersOf.unlink(this.memberGroup.data[row]!, row)
+    this.memberRows.give(row)
+  }
+
+  private findMember(key: { readonly group: string; readonly member: string }): number {
+    const group = this.parties.get(`group:${key.group}`)
+    const member = this.parties.get(key.member)
+    if (group === undefined || member === undefined) return NONE
+    for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.next.data[row]!) {
+      if (this.memberGroup.data[row] === group) return row
+    }
+    return NONE
+  }
+
+  memberFact(row: number): MemberFact {
+    const group = this.partyText[this.memberGroup.data[row]!]!
+    return { kind: 'member', group: group.slice(6), member: this.partyText[this.memberParty.data[row]!]! }
+  }
+
+  // ---- permission strings
+
+  /** The node of a string, NONE when no fact names it or anything beneath it. */
+  findNode(permission: string): number {
+    let end = permission.indexOf(':')
+    let node = this.roots.get(end < 0 ? permission : permission.slice(0, end)) ?? NONE
+    while (end >= 0 && node !== NONE) {
+      const start = end + 1
+      end = permission.indexOf(':', start)
+      node = this.child(node, end < 0 ? permission.slice(start) : permission.slice(start, end))
+    }
+    return node
+  }
+
+  child(node: number, component: string): number {
+    const map = this.childMaps.get(node)
+    if (map !== undefined) return map.get(component) ?? NONE
+    const next = this.children.next.data
+    for (let child = this.children.head.data[node]!; child !== NONE; child = next[child]!) {
+      if (this.component[child] === component) return child
+    }
+    return NONE
+  }
+
+  /** True when the children are few enough to be walked. */
+  hasFewChildren(node: number): boolean {
+    return !this.childMaps.has(node)
+  }
+
+  permissionOf(node: number): string {
+    const parts: string[] = []
+    for (let at = node; at !== NONE; at = this.parent.data[at]!) parts.push(this.component[at]!)
+    return parts.reverse().join(':')
+  }
+
+  rootOf(node: number): number {
+    let root = node
+    for (let up = this.parent.data[root]!; up !== NONE; up = this.parent.data[root]!) root = up
+    return root
+  }
+
+  private internNode(permission: string): number {
+    const components = permission.split(':')
+    let node = this.roots.get(components[0]!) ?? NONE
+    if (node === NONE) {
+      node = this.makeNode(NONE, components[0]!)
+      this.roots.set(components[0]!, node)
+    }
+    for (let i = 1; i < components.length; i++) {
+      const child = this.child(node, components[i]!)
+      node = child === NONE ? this.makeNode(node, components[i]!) : child
+    }
+    return node
+  }
+
+  private makeNode(parent: number, component: string): number {
+    const node = this.nodeRows.take()
+    this.parent.ensure(node + 1)
+    this.children.ensureOwners(node + 1)
+    this.children.ensureRows(node + 1)
+    this.rank.ensure(node + 1)
+    this.owner.ensure(node + 1)
+    this.ownedBy.ensureRows(node + 1)
+    this.folder.ensure(node + 1)
+    this.contents.ensureOwners(node + 1)
+    this.contents.ensureRows(node + 1)
+    this.grantsOn.ensureOwners(node + 1)
+    this.grantCount.ensure(node + 1)
+    const kept = this.keepComponent(parent, component)
+    this.component[node] = kept
+    this.parent.data[node] = parent
+    this.rank.data[node] = parent === NONE ? NONE : this.rankOf(parent, kept)
+    this.grantCount.data[node] = 0
+    if (parent !== NONE) this.adopt(parent, node)
+    return node
+  }
+
+  /** Modes are one string for all nodes that bear them. */
+  private keepComponent(parent: number, component: string): string {
+    if (parent === NONE) return flatten(component)
+    const modes = this.namespaces.get(this.component[this.rootOf(parent)]!)?.modes
+    return modes?.find((mode) => mode === component) ?? flatten(component)
+  }
+
+  private rankOf(parent: number, component: string): number {
+    return this.namespaces.get(this.component[this.rootOf(parent)]!)?.modes?.indexOf(component) ?? NONE
+  }
+
+  private adopt(parent: number, node: number): void {
+    this.children.link(parent, node)
+    const map = this.childMaps.get(parent)
+    if (map !== undefined) {
+      map.set(this.component[node]!, node)
+      return
+    }
+    let count = 0
+    for (let child = this.children.first(parent); child !== NONE; child = this.children.next.data[child]!)
+      count++
+    if (count > SIBLINGS_MAX) {
+      const all = new Map<string, number>()
+      for (const child of this.children.of(parent)) all.set(this.component[child]!, child)
+      this.childMaps.set(parent, all)
+    }
+  }
+
+  /** Takes away nodes that no fact names any more, upwards. */
+  private prune(from: number): void {
+    let node = from
+    while (node !== NONE && this.isUnused(node)) {
+      const parent = this.parent.data[node]!
+      if (parent === NONE) {
+        this.roots.delete(this.component[node]!)
+        this.irregular.delete(node)
+        this.ladders.delete(node)
+      } else {
+        this.children.unlink(parent, node)
+        const map = this.childMaps.get(parent)
+        map?.delete(this.component[node]!)
+        if (map?.size === 0) this.childMaps.delete(parent)
+      }
+      this.childMaps.delete(node)
+      this.component[node] = ''
+      this.parent.data[node] = NONE
+      this.nodeRows.give(node)
+      node = parent
+    }
+  }
+
+  private isUnused(node: number): boolean {
+    if (
+      this.children.first(node) !== NONE ||
+      this.owner.data[node] !== NONE ||
+      this.grantsOn.first(node) !== NONE
+    )
+      return false
+    // A folder that is not declared yet, while facts are being loaded in any order.
+    if (this.contents.first(node) !== NONE) return false
+    return this.parent.data[node] !== NONE || !this.namespaces.has(this.component[node]!)
+  }
+
+  private putNamespace(fact: NamespaceFact): void {
+    this.namespaces.set(fact.name, fact)
+    const known = this.roots.get(fact.name)
+    const root = known ?? this.internNode(fact.name)
+    if (fact.modes === undefined) this.ladders.delete(root)
+    else this.ladders.set(root, fact.modes)
+    if (known === undefined) return
+    for (const node of this.nodesBeneath(root)) {
+      if (node !== root) this.rank.data[node] = fact.modes?.indexOf(this.component[node]!) ?? NONE
+    }
+    if (fact.modes !== undefined && this.children.first(root) !== NONE) this.irregular.add(root)
+  }
+
+  // ---- resources
+
+  private putResource(fact: ResourceFact): void {
+    const node = this.internNode(fact.permission)
+    if (this.owner.data[node] !== NONE) this.unlinkResource(node)
+    else this.noteIrregular(node)
+    const owner = this.internParty(fact.owner)
+    this.owner.data[node] = owner
+    this.ownedBy.link(owner, node)
+    if (fact.parent !== undefined) {
+      const folder = this.internNode(fact.parent)
+      this.folder.data[node] = folder
+      this.contents.link(folder, node)
+    }
+    if (fact.name !== undefined) {
+      this.resourceNames.set(node, fact.name)
+      const place = this.placeOf(node)
+      const siblings = this.named.get(place)
+      if (siblings === undefined) this.named.set(place, new Map([[fact.name, node]]))
+      else siblings.set(fact.name, node)
+    }
+  }
+
+  private unlinkResource(node: number): void {
+    const name = this.resourceNames.get(node)
+    if (name !== undefined) {
+      const place = this.placeOf(node)
+      const siblings = this.named.get(place)!
+      if (siblings.get(name) === node) siblings.delete(name)
+      if (siblings.size === 0) this.named.delete(place)
+      this.resourceNames.delete(node)
+    }
+    this.ownedBy.unlink(this.owner.data[node]!, node)
+    this.owner.data[node] = NONE
+    const folder = this.folder.data[node]!
+    if (folder !== NONE) this.contents.unlink(folder, node)
+    this.folder.data[node] = NONE
+  }
+
+  private removeResource(node: number): void {
+    const folder = this.folder.data[node]!
+    this.unlinkResource(node)
+    this.prune(node)
+    if (folder !== NONE) this.prune(folder)
+  }
+
+  /** Where its name must be unique: its folder, or its namespace's root. */
+  placeOf(node: number): number {
+    const folder = this.folder.data[node]!
+    return folder === NONE ? this.rootOf(node) : folder
+  }
+
+  /** The fast walk takes one resource on a string and modes only at its end; where facts go beyond, the general one answers. */
+  private noteIrregular(node: number): void {
+    const root = this.rootOf(node)
+    if (this.irregular.has(root)) return
+    let irregular = this.parent.data[node] === NONE
+    for (let at = node; at !== root && !irregular; at = this.parent.data[at]!) {
+      irregular = this.rank.data[at] !== NONE || (at !== node && this.owner.data[at] !== NONE)
+    }
+    if (!irregular) {
+      for (const beneath of this.nodesBeneath(node)) {
+        if (beneath !== node && this.owner.data[beneath] !== NONE) irregular = true
+      }
+    }
+    if (irregular) this.irregular.add(root)
+  }
+
+  resourceFact(node: number): ResourceFact {
+    const folder = this.folder.data[node]!
+    const name = this.resourceNames.get(node)
+    return {
+      kind: 'resource',
+      permission: this.permissionOf(node),
+      owner: this.partyText[this.owner.data[node]!]!,
+      ...(folder !== NONE && { parent: this.permissionOf(folder) }),
+      ...(name !== undefined && { name }),
+    }
+  }
+
+  /** In this folder (or root node) the resource of this name, given or by its id. NONE when there is none. */
+  findNamed(place: number, name: string): number {
+    const given = this.named.get(place)?.get(name)
+    if (given !== undefined) return given
+    const root = this.rootOf(place)
+    const byId = this.child(root, encodeComponent(name))
+    const isHere =
+      byId !== NONE &&
+      this.owner.data[byId] !== NONE &&
+      !this.resourceNames.has(byId) &&
+      this.placeOf(byId) === place
+    return isHere ? byId : NONE
+  }
+
+  resourceName(node: number): string | undefined {
+    return this.resourceNames.get(node)
+  }
+
+  // ---- grants
+
+  private putGrant(fact: GrantFact): void {
+    const known = this.findGrant(fact)
+    const grant = known === NONE ? this.makeGrant(fact) : known
+    this.grantExpiry.data[grant] = fact.expiresAt === undefined ? Infinity : Date.parse(fact.expiresAt)
+    if (isEmpty(fact.extra)) this.extras.delete(grant)
+    else this.extras.set(grant, fact.extra)
+    if (fact.reason === undefined) this.reasons.delete(grant)
+    else this.reasons.set(grant, fact.reason)
+  }
+
+  private makeGrant(key: {
+    readonly issuer: string
+    readonly holder: string
+    readonly permission: string
+  }): number {
+    const grant = this.grantRows.take()
+    this.grantIssuer.ensure(grant + 1)
+    this.grantHolder.ensure(grant + 1)
+    this.grantNode.ensure(grant + 1)
+    this.grantExpiry.ensure(grant + 1)
+    this.grantsOn.ensureRows(grant + 1)
+    this.grantsHeld.ensureRows(grant + 1)
+    this.grantsIssued.ensureRows(grant + 1)
+    const issuer = this.internParty(key.issuer)
+    const holder = this.internParty(key.holder)
+    const node = this.internNode(key.permission)
+    this.grantIssuer.data[grant] = issuer
+    this.grantHolder.data[grant] = holder
+    this.grantNode.data[grant] = node
+    this.grantsOn.link(node, grant)
+    this.grantsHeld.link(holder, grant)
+    this.grantsIssued.link(issuer, grant)
+    this.grantCount.data[node]!++
+    this.crowd(node, holder, grant)
+    return grant
+  }
+
+  private crowd(node: number, holder: number, grant: number): void {
+    const crowd = this.crowds.get(node)
+    if (crowd !== undefined) {
+      addTo(crowd, holder, grant)
+    } else if (this.grantCount.data[node]! > CROWDED) {
+      const made = new Map<number, number[]>()
+      for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.data[each]!, each)
+      this.crowds.set(node, made)
+    }
+  }
+
+  private removeGrant(grant: number): void {
+    invariant(grant !== NONE, 'a grant that is not there was removed')
+    const node = this.grantNode.data[grant]!
+    const holder = this.grantHolder.data[grant]!
+    this.grantsOn.unlink(node, grant)
+    this.grantsHeld.unlink(holder, grant)
+    this.grantsIssued.unlink(this.grantIssuer.data[grant]!, grant)
+    this.grantCount.data[node]!--
+    const crowd = this.crowds.get(node)
+    if (crowd !== undefined) {
+      const left = crowd.get(holder)!.filter((each) => each !== grant)
+      if (left.length === 0) crowd.delete(holder)
+      else crowd.set(holder, left)
+      if (this.grantCount.data[node]! <= CROWDED / 2) this.crowds.delete(node)
+    }
+    this.extras.delete(grant)
+    this.reasons.delete(grant)
+    this.grantRows.give(grant)
+    this.prune(node)
+  }
+
+  findGrant(key: { readonly issuer: string; readonly holder: string; readonly permission: string }): number {
+    const issuer = this.parties.get(key.issuer)
+    const holder = this.parties.get(key.holder)
+    if (issuer === undefined || holder === undefined) return NONE
+    const node = this.findNode(key.permission)
+    if (node === NONE) return NONE
+    for (const grant of this.grantsOf(node, holder)) if (this.grantIssuer.data[grant] === issuer) return grant
+    return NONE
+  }
+
+  /** The grants of this permission to this holder. */
+  *grantsOf(node: number, holder: number): Generator<number> {
+    const crowd = this.crowds.get(node)
+    if (crowd !== undefined) {
+      yield* crowd.get(holder) ?? []
+      return
+    }
+    for (const grant of this.grantsOn.of(node)) if (this.grantHolder.data[grant] === holder) yield grant
+  }
+
+  grantFact(grant: number): GrantFact {
+    const expiry = this.grantExpiry.data[grant]!
+    const reason = this.reasons.get(grant)
+    return {
+      kind: 'grant',
+      issuer: this.partyText[this.grantIssuer.data[grant]!]!,
+      holder: this.partyText[this.grantHolder.data[grant]!]!,
+      permission: this.permissionOf(this.grantNode.data[grant]!),
+      extra: this.grantExtra(grant),
+      ...(expiry !== Infinity && { expiresAt: new Date(expiry).toISOString() }),
+      ...(reason !== undefined && { reason }),
+    }
+  }
+
+  *allGrants(): Generator<number> {
+    for (let party = 0; party < this.partyRows.size; party++) yield* this.grantsIssued.of(party)
+  }
+
+  grantExtra(grant: number): JsonObject {
+    return this.extras.get(grant) ?? EMPTY
+  }
+
+  // ---- what rules may read
+
+  user(id: string): UserFact | undefined {
+    return this.fact({ kind: 'user', id }) as UserFact | undefined
+  }
+
+  group(id: string): GroupFact | undefined {
+    return this.fact({ kind: 'group', id }) as GroupFact | undefined
+  }
+
+  token(id: string): TokenFact | undefined {
+    return this.fact({ kind: 'token', id }) as TokenFact | undefined
+  }
+
+  resource(permission: string): ResourceFact | undefined {
+    return this.fact({ kind: 'resource', permission }) as ResourceFact | undefined
+  }
+
+  resourceNamed(namespace: string, parent: string | undefined, name: string): ResourceFact | undefined {
+    const place = parent === undefined ? (this.roots.get(namespace) ?? NONE) : this.findNode(parent)
+    if (place === NONE || namespaceOf(this.permissionOf(place)) !== namespace) return undefined
+    const node = this.findNamed(place, name)
+    return node === NONE ? undefined : this.resourceFact(node)
+  }
+
+  app(id: string): AppFact | undefined {
+    return this.fact({ kind: 'app', id }) as AppFact | undefined
+  }
+
+  /** Undefined also when several bear the name. */
+  appNamed(name: string): AppFact | undefined {
+    const namesakes = this.appNames.get(name)
+    if (namesakes?.size !== 1) return undefined
+    const [party] = namesakes
+    return this.partyFact(party!) as AppFact
+  }
+
+  isMember(user: string, group: string): boolean {
+    const from = this.findExisting(`user:${user}`)
+    const to = this.findExisting(`group:${group}`)
+    return from !== NONE && to !== NONE && this.groupClosure(from).has(to)
+  }
+
+  isSuspended(party: string): boolean {
+    const row = this.parties.get(party)
+    return row !== undefined && this.isPartySuspended(row)
+  }
+
+  /** Every group a party is in, directly or not, each with the one it came through (or the party itself). */
+  groupClosure(party: number): Map<number, number> {
+    const from = new Map<number, number>()
+    if (this.kind[party] === KIND_USER) from.set(this.userGroup, party)
+    const collect = (member: number): void => {
+      for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.next.data[row]!) {
+        const group = this.memberGroup.data[row]!
+        if (!from.has(group)) from.set(group, member)
+      }
+    }
+    collect(party)
+    for (const group of from.keys()) collect(group)
+    return from
+  }
+
+  /** Every user in a group, directly or not. */
+  usersIn(group: number): Set<number> {
+    const groups = new Set([group])
+    const users = new Set<number>()
+    for (const each of groups) {
+      if (each === this.userGroup) for (const user of this.allUsers()) users.add(user)
+      for (let row = this.membersOf.first(each); row !== NONE; row = this.membersOf.next.data[row]!) {
+        const member = this.memberParty.data[row]!
+        if (this.kind[member] === KIND_GROUP) groups.add(member)
+        else users.add(member)
+      }
+    }
+    return users
+  }
+
+  *allUsers(): Generator<number> {
+    for (let party = 1; party < this.partyRows.size; party++) {
+      if (this.kind[party] === KIND_USER && this.exists(party)) yield party
+    }
+  }
+}
+
+export function isBuiltInGroup(text: string): boolean {
+  return (BUILT_IN_GROUPS as readonly string[]).some((id) => text === `group:${id}`)
+}
+
+const EMPTY: JsonObject = Object.freeze({})
+
+function isEmpty(object: JsonObject): boolean {
+  return Object.keys(object).length === 0
+}
+
+function addTo(crowd: Map<number, number[]>, holder: number, grant: number): void {
+  const grants = crowd.get(holder)
+  if (grants === undefined) crowd.set(holder, [grant])
+  else grants.push(grant)
+}
+
+function grownBytes(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(Math.max(size, Math.ceil(bytes.length * 1.5)))
+  grown.set(bytes)
+  return grown
+}

@@ -1,0 +1,119 @@
+import type { BrokenLink, Explanation, Graph, Reading, ReadingNode } from './answer.ts'
+import { NONE } from './columns.ts'
+import type { Inquiry } from './inquiry.ts'
+
+/** Stands for what is not for the viewer to know. */
+export const HIDDEN = 'hidden'
+
+/**
+ * Parties whose links the viewer may see: itself, its apps and tokens, its groups.
+ *
+ * @returns undefined when the viewer may see all: `system`, and holders of `castellan:check`
+ */
+export function circleOf(inquiry: Inquiry): ((party: string) => boolean) | undefined {
+  const { viewer, index } = inquiry
+  if (viewer === 'system' || inquiry.holds(viewer, 'castellan:check')) return undefined
+  const row = index.parties.get(viewer)
+  const base = row === undefined ? NONE : index.base.data[row]!
+  const principal =
+    viewer.startsWith('token:') && row !== undefined && index.isFullToken(row)
+      ? index.partyText[base]!
+      : viewer
+  const user = index.parties.get(principal)
+  const groups = new Set(
+    user === undefined ? [] : [...index.groupClosure(user).keys()].map((group) => index.partyText[group]!),
+  )
+  return (party) => {
+    if (party === viewer || party === principal || party.startsWith(`${principal}/`) || groups.has(party))
+      return true
+    const asked = index.parties.get(party)
+    const owner = asked === undefined ? NONE : index.base.data[asked]!
+    return (
+      owner !== NONE &&
+      (party.startsWith('token:') || party.startsWith('app:')) &&
+      index.partyText[owner]! === principal
+    )
+  }
+}
+
+/** What lies behind a hidden link: that something stands, and nothing of what. */
+export function hideReading(reading: Reading): ReadingNode[] {
+  return reading.flatMap((node): ReadingNode[] => {
+    switch (node.$) {
+      case 'rewrite':
+      case 'explode':
+        return []
+      case 'option':
+        return [{ $: 'option', permission: HIDDEN, source: 'implied', by: HIDDEN, data: {} }]
+      case 'path':
+        return [
+          {
+            $: 'path',
+            via: HIDDEN,
+            has_terminal: true,
+            permission: HIDDEN,
+            data: {},
+            holder_username: HIDDEN,
+            issuer_username: HIDDEN,
+            reading: hideReading(node.reading),
+          },
+        ]
+      default:
+        return [node]
+    }
+  })
+}
+
+export function redactExplanation(
+  explanation: Omit<Explanation, 'revision'>,
+  isInCircle: (party: string) => boolean,
+): Omit<Explanation, 'revision'> {
+  const { brokenLinks } = explanation
+  return {
+    ...explanation,
+    graph: redactGraph(explanation.graph, isInCircle),
+    ...(brokenLinks && {
+      brokenLinks: brokenLinks.map((set) => set.map((link) => redactLink(link, isInCircle))),
+    }),
+  }
+}
+
+function redactGraph({ nodes, edges }: Graph, isInCircle: (party: string) => boolean): Graph {
+  const shown = new Set(nodes.filter(({ actor }) => isInCircle(actor)).map(({ id }) => id))
+  const isOpen = edges.map(
+    ({ from, grant }) =>
+      shown.has(from) && (grant === null || isInCircle(grant.holder) || isInCircle(grant.issuer)),
+  )
+  for (const [i, { to }] of edges.entries()) if (isOpen[i]) shown.add(to)
+  return {
+    nodes: nodes.map((node) =>
+      shown.has(node.id)
+        ? node
+        : {
+            id: node.id,
+            actor: HIDDEN,
+            permission: HIDDEN,
+            options: node.options.map(() => ({ permission: HIDDEN, by: HIDDEN, data: {} })),
+          },
+    ),
+    edges: edges.map((edge, i) =>
+      isOpen[i] ? edge : { from: edge.from, to: edge.to, via: HIDDEN, grant: null },
+    ),
+  }
+}
+
+function redactLink(link: BrokenLink, isInCircle: (party: string) => boolean): BrokenLink {
+  const { mend } = link
+  const parties =
+    mend === null
+      ? []
+      : 'add' in mend
+        ? mend.add.kind === 'grant'
+          ? [mend.add.holder, mend.add.issuer]
+          : []
+        : mend.remove.kind === 'suspension'
+          ? [mend.remove.of]
+          : []
+  if (parties.some(isInCircle)) return link
+  return { problem: link.problem, detail: HIDDEN, mend: null, by: [HIDDEN] }
+}
