@@ -34,7 +34,7 @@ export class FastCheck {
   private rest: readonly string[] = NOTHING
   private readonly suffix: string[] = []
   private now = NaN
-  private clock: () => number = Date.now
+  private clock: () => number = NO_CLOCK
   private root = NONE
   private ladder: readonly string[] | undefined
 
@@ -150,7 +150,7 @@ export class FastCheck {
 
   /** Visits the nodes beneath `top` that the suffix passes, and the stronger modes beside each. */
   private walkBeneath(top: number, rest: readonly string[]): boolean {
-    const { index, suffix } = this
+    const { suffix } = this
     let at = top
     for (let i = suffix.length - 1; i >= -rest.length; i--) {
       at = this.stepDown(at, i >= 0 ? suffix[i]! : rest[-1 - i]!)
@@ -271,14 +271,15 @@ export class FastCheck {
   }
 }
 
+const NO_CLOCK = (): number => NaN
 const ASKED = -2
 const FOUND = -2
 const NOTHING: readonly string[] = []
 const NO_GRANTS: readonly number[] = []
 /** Below this no component and no string can break a limit; PLAIN bounds how many components there are. */
 const LENGTH_MAX = 255
-// oxlint-disable-next-line no-control-regex -- control characters are what is being looked for
 const PLAIN =
+  // oxlint-disable-next-line no-control-regex -- control characters are what is being looked for
   /^[^\\:/\u0000-\u001f\u007f-\u009f\ud800-\udfff]+(?::[^\\:/\u0000-\u001f\u007f-\u009f\ud800-\udfff]+){0,31}$/
 
 /** Two rows as one exact number: rows stay below 2^26 and 2^27. */

@@ -112,6 +112,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.rulebook = new RuleBook(options.rules ?? [])
+    // oxlint-disable-next-line no-restricted-properties -- the default of an argument, named in its docstring
     this.clock = options.now ?? Date.now
     const touched = this.rulebook
     const leftOut = new Map<string, boolean>(GENERAL_NAMESPACES.map((name) => [name, true]))
@@ -552,6 +553,7 @@ const NO_OPTIONS: Asking = Object.freeze({})
 /** Namespaces in which names are rewritten or rights come from elsewhere than grants and owners: never for the fast walk. */
 const GENERAL_NAMESPACES = ['manage', 'user', 'app', 'site']
 
+// oxlint-disable-next-line no-restricted-properties -- how long an answer took is told beside it and decides nothing
 const stopwatch = (): number => performance.now()
 
 function changeKey(key: FactKey): string {

@@ -226,6 +226,7 @@ export type AnyCastellanError =
 /** Input as it may stand in a message: in backticks, control characters shown, never longer than a line. */
 export function quote(text: string): string {
   const shown = text.length > 120 ? `${text.slice(0, 120)}…` : text
+  // oxlint-disable-next-line no-control-regex -- control characters are what is made visible
   return `\`${shown.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff`]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)}\``
 }
 

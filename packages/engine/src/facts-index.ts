@@ -546,7 +546,7 @@ export class FactsIndex implements FactReader {
   permissionOf(node: number): string {
     const parts: string[] = []
     for (let at = node; at !== NONE; at = this.parent.data[at]!) parts.push(this.component[at]!)
-    return parts.reverse().join(':')
+    return parts.toReversed().join(':')
   }
 
   rootOf(node: number): number {

@@ -1,5 +1,6 @@
 import type { Holder, PathwayStep } from './answer.ts'
 import { NONE } from './columns.ts'
+import { invariant } from './errors.ts'
 import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './facts-index.ts'
 import { ask, type Inquiry } from './inquiry.ts'
 import { namespaceOf } from './permission.ts'
@@ -29,7 +30,6 @@ export function findHolders(
   inquiry: Inquiry,
   canonical: string,
 ): { holders: Map<string, Support>; incomplete: boolean } {
-  const { index } = inquiry
   const { strings, nodes } = inquiry.explode(canonical)
   const places = new Map(strings.map((each, place) => [each, place]))
   // covers[i]: the places whose permission is held by whoever holds that at i.
@@ -85,7 +85,7 @@ function collectLinks(
   const waiting = new Map<string, Map<number, Waiting[]>>()
   const wait = (issuer: string, link: Waiting): void => {
     let byPlace = waiting.get(issuer)
-    if (byPlace === undefined) waiting.set(issuer, (byPlace = new Map()))
+    if (byPlace === undefined) waiting.set(issuer, (byPlace = new Map<number, Waiting[]>()))
     const links = byPlace.get(link.place)
     if (links === undefined) byPlace.set(link.place, [link])
     else links.push(link)
@@ -140,7 +140,8 @@ function deliver(
     case KIND_TOKEN:
       if (index.base.data[holder] === issuer) hold(text, place, 'access-token', on)
       return
-    case KIND_APP:
+    default:
+      invariant(index.kind[holder] === KIND_APP, 'a grant is held by who cannot hold one')
       hold(text, place, 'app', on)
       if (index.base.data[holder] !== issuer) return
       for (const user of index.allUsers()) hold(`${index.partyText[user]!}/${text}`, place, 'app-owner', on)

@@ -109,15 +109,10 @@ export class Inquiry {
     for (const rule of this.rules.rewriters) {
       if (!speaksOf(rule, namespaceOf(result))) continue
       const given = result.split(':').map(decodeComponent)
-      const components = ask(rule, () => rule.rewrite(given, this.setting))
+      const components: unknown = ask(rule, () => rule.rewrite(given, this.setting))
       if (components === undefined) continue
-      if (
-        !Array.isArray(components) ||
-        components.length === 0 ||
-        components.some((part) => typeof part !== 'string')
-      )
-        throw new RuleError(rule.id, 'did not give components')
-      result = components.map((part) => encodeComponent(part)).join(':')
+      if (!isComponents(components)) throw new RuleError(rule.id, 'did not give components')
+      result = components.map(encodeComponent).join(':')
     }
     return result
   }
@@ -312,6 +307,10 @@ export class Inquiry {
     }
     return false
   }
+}
+
+function isComponents(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string')
 }
 
 /** Runs a registered rule. What it throws is an error, never an answer. */

@@ -334,7 +334,11 @@ function parseKind(raw: Raw): FactKind {
   if (known === undefined)
     throw new FactInvalidError(
       'kind',
-      kind === undefined ? 'it is missing' : `no facts of kind \`${String(kind).slice(0, 40)}\``,
+      kind === undefined
+        ? 'it is missing'
+        : typeof kind === 'string'
+          ? `no facts of kind \`${kind.slice(0, 40)}\``
+          : 'not a string',
       `write one of ${FACT_KINDS.join(', ')}`,
     )
   return known

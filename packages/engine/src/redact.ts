@@ -31,7 +31,7 @@ export function circleOf(inquiry: Inquiry): ((party: string) => boolean) | undef
     return (
       owner !== NONE &&
       (party.startsWith('token:') || party.startsWith('app:')) &&
-      index.partyText[owner]! === principal
+      principal === index.partyText[owner]
     )
   }
 }

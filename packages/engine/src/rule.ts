@@ -67,7 +67,7 @@ export interface RuleSetting {
   readonly now: number
   readonly context: JsonObject
   /** Whether whoever the answer is for holds this; rewriters use it so that hidden things stay unnamed. */
-  mayViewerSee(permission: string): boolean
+  readonly mayViewerSee: (permission: string) => boolean
 }
 
 /** What a rule may read. Ids are bare, permissions canonical. */

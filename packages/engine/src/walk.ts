@@ -30,7 +30,7 @@ export function reachableStates(
   const states: Growing[] = []
   const stateOf = (actor: string, held: string): Growing => {
     let ofActor = known.get(actor)
-    if (ofActor === undefined) known.set(actor, (ofActor = new Map()))
+    if (ofActor === undefined) known.set(actor, (ofActor = new Map<string, Growing>()))
     let state = ofActor.get(held)
     if (state === undefined) {
       const ref = inquiry.actor(actor)

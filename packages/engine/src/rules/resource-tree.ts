@@ -18,6 +18,6 @@ export const resourceTree = {
       end = permission.indexOf(':', start)
       node = index.child(node, end < 0 ? permission.slice(start) : permission.slice(start, end))
     }
-    return found.reverse()
+    return found.toReversed()
   },
 } as const

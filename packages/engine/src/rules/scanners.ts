@@ -146,7 +146,7 @@ function groupLink(
   for (let group = index.grantHolder.data[grant]!; group !== actor.row; group = closure.get(group)!) {
     groups.push(index.partyText[group]!.slice('group:'.length))
   }
-  return { ...grantLink(grant, 'user-group', place, index), groups: groups.reverse() }
+  return { ...grantLink(grant, 'user-group', place, index), groups: groups.toReversed() }
 }
 
 function grantLink(grant: number, via: string, place: number, index: FactsIndex): FoundLink {
