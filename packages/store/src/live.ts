@@ -7,14 +7,16 @@ import {
   type Change,
   type ChangeOptions,
   type ChangeResult,
-  type Commit,
   type Engine,
   type EngineOptions,
+  type FactKey,
   type JournalEntry,
+  type Staged,
   type Store,
 } from '@castellan/engine'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { closedError } from './errors.ts'
+import { nameOf } from './keys.ts'
 
 export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | 'now'> {
   /** Belongs to the live engine from now on, which closes it. */
@@ -77,6 +79,7 @@ const FOLLOW_BATCH = 256
 export function openLive({ store, ...options }: LiveOptions): Live {
   const engine = openEngine({
     ...options,
+    verified: true,
     facts: store.load(),
     retired: store.loadRetired(),
     revision: store.revision,
@@ -91,17 +94,16 @@ interface Waiting {
   reject(reason: unknown): void
 }
 
-interface Staged {
-  readonly waiting: Waiting
-  readonly changed: Changed
-  readonly commit: Commit | null
-  undo(): void
+/** Changes that are in the index and not yet on the disk. */
+interface Group {
+  readonly members: { readonly waiting: Waiting; readonly staged: Staged }[]
+  /** How many facts they touch. */
+  effects: number
 }
 
 class LiveEngine implements Live {
   readonly #store: Store
   readonly #engine: Engine
-  readonly #changedAt: NonNullable<ChangeOptions['changedAt']>
   #queue: Waiting[] = []
   #isFlushDue = false
   #isClosed = false
@@ -113,7 +115,6 @@ class LiveEngine implements Live {
   constructor(store: Store, engine: Engine) {
     this.#store = store
     this.#engine = engine
-    this.#changedAt = (key) => store.changedAt(key)
   }
 
   get engine(): Questions {
@@ -127,7 +128,7 @@ class LiveEngine implements Live {
   change(changes: readonly Change[], options: ChangeOptions = {}): Promise<Changed> {
     return new Promise((resolve, reject) => {
       this.#assertOpen()
-      this.#queue.push({ changes, options: { ...options, changedAt: this.#changedAt }, resolve, reject })
+      this.#queue.push({ changes, options, resolve, reject })
       this.#flushSoon()
     })
   }
@@ -186,49 +187,49 @@ class LiveEngine implements Live {
    * answered from what might not stay.
    */
   #flush(): void {
-    const group = this.#stageGroup()
-    const commits = group.flatMap(({ commit }) => commit ?? [])
+    const { members } = this.#stageGroup()
+    const commits = members.flatMap(({ staged }) => staged.commit ?? [])
     try {
       if (commits.length > 0) this.#store.commit(commits)
     } catch (error) {
-      this.#undo(group, error)
+      this.#undo(members, error)
       return
     }
-    for (const { waiting, changed } of group) waiting.resolve(changed)
+    for (const { waiting, staged } of members) {
+      waiting.resolve({ revision: staged.revision, results: staged.results })
+    }
     if (commits.length > 0) this.#tellFollowers()
   }
 
-  #stageGroup(): Staged[] {
-    const group: Staged[] = []
+  #stageGroup(): Group {
+    const group: Group = { members: [], effects: 0 }
     let taken = 0
-    let effects = 0
     for (const waiting of this.#queue) {
-      if (taken === GROUP_CHANGES_MAX || effects >= GROUP_EFFECTS_MAX) break
+      if (taken === GROUP_CHANGES_MAX || group.effects >= GROUP_EFFECTS_MAX) break
       taken++
-      const staged = this.#stage(waiting)
-      if (staged === undefined) continue
-      group.push(staged)
-      effects += staged.commit?.effects.length ?? 0
+      this.#stage(waiting, group)
     }
     this.#queue = this.#queue.slice(taken)
     return group
   }
 
-  /** @returns undefined when the change is refused, which is its caller's affair and nobody else's */
-  #stage(waiting: Waiting): Staged | undefined {
+  /** A change that is refused here is its caller's affair and nobody else's. */
+  #stage(waiting: Waiting, group: Group): void {
     try {
       this.#assertWhole()
-      const { commit, results, undo } = this.#engine.stage(waiting.changes, waiting.options)
-      return { waiting, changed: { revision: this.#engine.revision, results }, commit, undo }
+      assertKeepable(waiting.options)
+      const changedAt = (key: FactKey) => lastStaged(group, key) ?? this.#store.changedAt(key)
+      const staged = this.#engine.stage(waiting.changes, { ...waiting.options, changedAt })
+      group.members.push({ waiting, staged })
+      group.effects += staged.commit?.effects.length ?? 0
     } catch (error) {
       waiting.reject(error)
-      return undefined
     }
   }
 
-  #undo(group: readonly Staged[], reason: unknown): void {
+  #undo(members: Group['members'], reason: unknown): void {
     try {
-      for (const { undo } of group.toReversed()) undo()
+      for (const { staged } of members.toReversed()) staged.undo()
       invariant(
         this.#engine.revision === this.#store.revision,
         'undoing a group did not lead back to the store',
@@ -236,7 +237,7 @@ class LiveEngine implements Live {
     } catch (error) {
       this.#broken = error
     }
-    for (const { waiting } of group) waiting.reject(reason)
+    for (const { waiting } of members) waiting.reject(reason)
   }
 
   #tellFollowers(): void {
@@ -258,6 +259,26 @@ class LiveEngine implements Live {
       this.#broken,
     )
   }
+}
+
+/**
+ * When this group last changed a fact: what comes later in it may make its precondition of that, and the store knows
+ * nothing of it yet. Searched only then, so no index is kept.
+ */
+function lastStaged(group: Group, key: FactKey): number | undefined {
+  const name = nameOf(key)
+  const last = group.members.findLast(({ staged }) =>
+    staged.commit?.effects.some(({ before, after }) => nameOf(after ?? before) === name),
+  )
+  return last?.staged.commit?.revision
+}
+
+/** What a journal could not give back as it was; a group must not fail for one of its members. */
+function assertKeepable({ actor, reason, now }: ChangeOptions): void {
+  if (actor?.isWellFormed() === false) throw new FactInvalidError('actor', 'a lone surrogate')
+  if (reason?.isWellFormed() === false) throw new FactInvalidError('reason', 'a lone surrogate')
+  if (now !== undefined && !Number.isFinite(now))
+    throw new FactInvalidError('now', 'not a number of milliseconds')
 }
 
 /** Resolves with the promise or when the signal says so, and leaves no listener behind. */

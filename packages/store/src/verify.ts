@@ -61,7 +61,6 @@ export class Replay {
   apply(entry: JournalEntry): void {
     for (const { before, after } of entry.effects) {
       const fact = after ?? before
-      if (fact === null) continue
       const key = factKey(fact)
       const name = nameOf(key)
       const expected = before === null ? undefined : canonicalJson(before)

@@ -1,4 +1,5 @@
 import {
+  compareText,
   factKey,
   keyParts,
   type Commit,
@@ -10,7 +11,6 @@ import {
 import { closedError } from '../errors.ts'
 import { chainCommits, GENESIS } from '../journal.ts'
 import { kindNumber, nameOf, RETIRING } from '../keys.ts'
-import { compareCodePoints } from '../order.ts'
 
 /** A store that lives as long as its process: for tests, for trying things out, and as the plain model of the others. */
 export function openMemoryStore(): Store {
@@ -50,7 +50,7 @@ class MemoryStore implements Store {
       const { revision, time, actor, reason, effects } = commit
       this.#entries.push({ revision, time, actor, reason, effects, previous, hash })
       for (const { before, after } of effects) {
-        const key = factKey((after ?? before) as Fact)
+        const key = factKey(after ?? before)
         this.#records.set(nameOf(key), { key, fact: after ?? undefined, revision })
       }
     }
@@ -91,8 +91,8 @@ function compareKeys(a: FactKey, b: FactKey): number {
   const [b1, b2, b3] = keyParts(b)
   return (
     kindNumber(a.kind) - kindNumber(b.kind) ||
-    compareCodePoints(a1, b1) ||
-    compareCodePoints(a2, b2) ||
-    compareCodePoints(a3, b3)
+    compareText(a1, b1) ||
+    compareText(a2, b2) ||
+    compareText(a3, b3)
   )
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { StoreError } from '@castellan/engine'
@@ -92,12 +92,21 @@ function connect(path: string, options: { readOnly: boolean; timeout: number }):
     return connection
   } catch (error) {
     connection.close()
-    const isAlone =
-      isSqliteError(error) && primary(error) === CANTOPEN && existsSync(path) && !existsSync(`${path}-wal`)
-    if (!isAlone) throw error
+    if (!isSqliteError(error) || !isFolderClosed(error) || !existsSync(path) || hasLog(path)) throw error
     // SQLite wants to make its side files even to read; where nobody may make any, nobody is writing either.
     return new DatabaseSync(new URL(`${pathToFileURL(path).href}?immutable=1`), options)
   }
+}
+
+function isFolderClosed(error: SqliteError): boolean {
+  return (
+    primary(error) === CANTOPEN || error.errcode === READONLY_DIRECTORY || error.errcode === READONLY_CANTINIT
+  )
+}
+
+/** Whether there is a write-ahead log with anything in it. */
+export function hasLog(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
 interface SqliteError extends Error {
@@ -123,6 +132,8 @@ const CORRUPT = 11
 const FULL = 13
 const CANTOPEN = 14
 const NOTADB = 26
+const READONLY_CANTINIT = 1288
+const READONLY_DIRECTORY = 1544
 const IOERR_SHORT_READ = 522
 const IOERR_SHMSIZE = 4874
 const IOERR_CORRUPTFS = 8458

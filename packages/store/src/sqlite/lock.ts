@@ -31,16 +31,21 @@ export function acquireLock(file: string): Lock {
     if (!(error instanceof StoreError) || error.code !== 'STORE_LOCKED') throw error
     throw lockedError(file, readHolder(holderFile))
   }
-  try {
-    writeFileSync(holderFile, `${process.pid}\n`)
-  } catch {
-    // It only names the writer to others: on a full disk the store can do without.
-  }
+  // It only names the writer to others: where it cannot be written, as on a full disk, the store does without.
+  attempt(() => writeFileSync(holderFile, `${process.pid}\n`))
   return {
     release() {
-      rmSync(holderFile, { force: true })
+      attempt(() => rmSync(holderFile, { force: true }))
       database.close()
     },
+  }
+}
+
+function attempt(work: () => void): void {
+  try {
+    work()
+  } catch {
+    // Nothing depends on it.
   }
 }
 

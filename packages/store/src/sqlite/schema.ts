@@ -64,7 +64,8 @@ const MIGRATIONS: readonly ((schema: Transaction<unknown>['schema']) => Promise<
     await schema
       .createTable('journal')
       .addColumn('revision', 'integer', (column) => column.primaryKey())
-      .addColumn('time', 'integer', (column) => column.notNull())
+      // Milliseconds; a clock may give parts of one.
+      .addColumn('time', 'real', (column) => column.notNull())
       .addColumn('actor', 'text', (column) => column.notNull())
       .addColumn('reason', 'text')
       .addColumn('effects', 'text', (column) => column.notNull())

@@ -13,7 +13,7 @@ import {
 import { closedError, corruptError } from '../errors.ts'
 import { chainCommits, type ChainedCommit, type JournalPosition } from '../journal.ts'
 import { kindNumber } from '../keys.ts'
-import { Database, missingError, type Statement } from './database.ts'
+import { Database, hasLog, missingError, type Statement } from './database.ts'
 import { checkHeader, SCHEMA_VERSION } from './header.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import { resolveFile, syncFolder } from './paths.ts'
@@ -69,7 +69,7 @@ export function inspect(file: string): void {
 
 /** Makes an empty database aside and moves it into place, so that there is never half a one. */
 async function make(file: string): Promise<void> {
-  if (existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0) {
+  if (hasLog(file)) {
     throw new StoreError(
       'STORE_CORRUPT',
       `\`${file}\` is gone, but its write-ahead log \`${file}-wal\` is there`,
@@ -128,6 +128,8 @@ function configure(database: Database): void {
   // Pages in memory: 64 MB. What a log keeps on disk after a large import: 64 MB.
   database.exec('PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864')
   database.exec('PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF')
+  // A file that may only be read opens like any other, and even begins to write: changing something tells.
+  database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${SCHEMA_VERSION}; ROLLBACK`)
 }
 
 class Writer implements SqliteStore {
@@ -209,7 +211,7 @@ class Writer implements SqliteStore {
   #write({ commit, previous, effects, hash }: ChainedCommit): void {
     const { revision } = commit
     for (const { before, after } of commit.effects) {
-      const fact = (after ?? before) as Fact
+      const fact = after ?? before
       const [k1, k2, k3] = keyParts(fact)
       this.#putFact.run(kindNumber(fact.kind), k1, k2, k3, after === null ? null : toBody(after), revision)
     }

@@ -1,1 +1,2 @@
 export { testStore, type StorePlace } from './store.ts'
+export { Script } from './script.ts'

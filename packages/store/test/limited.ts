@@ -1,0 +1,22 @@
+// Commits to the store named by the first argument until one fails, and prints the error's code and how many commits
+// were made in all: after the failure a smaller one must go through. For running where files cannot grow without end.
+import assert from 'node:assert/strict'
+import { openSqliteStore, verifyStore } from '@castellan/store'
+import { Script } from '@castellan/store/suite'
+
+const store = await openSqliteStore({ path: process.argv[2] as string })
+const script = new Script()
+const text = 'x'.repeat(100_000)
+let code: string | undefined
+while (code === undefined) {
+  const commit = script.add({ kind: 'namespace', name: `n${script.revision}`, description: text })
+  try {
+    store.commit([commit])
+  } catch (error) {
+    code = (error as { code: string }).code
+    assert.equal(store.revision, commit.revision - 1)
+    assert.equal(verifyStore(store).ok, true)
+    store.commit([{ ...commit, effects: [{ before: null, after: { kind: 'user', id: 'small' } }] }])
+  }
+}
+process.stdout.write(`${code} ${store.revision}\n`)
