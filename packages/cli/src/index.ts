@@ -1,0 +1,1 @@
+export { openCastellan, type Castellan, type CastellanOptions } from './open-castellan.ts'
