@@ -257,5 +257,5 @@ class TreeReader {
 /** Input as it may stand in a message. */
 export function quoteShort(text: string): string {
   const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
-  return `\`${shown.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff`]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)}\``
+  return `\`${shown.replace(/[\p{Cc}\p{Cs}\u2028\u2029`]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)}\``
 }

@@ -20,7 +20,7 @@ export const factShape = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('namespace'),
     name: text,
-    description: text,
+    description: absent,
     modes: z.array(text).nullish(),
     requestable: z.boolean().nullish(),
     enforcedBy: absent,
@@ -198,7 +198,7 @@ export const grantView = z.strictObject({
   reason: text.optional(),
 })
 export const grantAnswer = z.strictObject({
-  grant: grantView,
+  id: text,
   outcome: z.enum(['added', 'updated', 'unchanged']),
   effective: z.boolean(),
   revision,
@@ -284,4 +284,5 @@ export type TokenAnswer = z.output<typeof tokenAnswer>
 
 // Every kind of the engine has its shape here, and no other: a kind that one of them lacks does not compile.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
-export const KINDS_AGREE: Same<z.output<typeof factShape>['kind'], Fact['kind']> & Same<z.output<typeof factKeyShape>['kind'], FactKey['kind']> = true
+export const FACTS_AGREE: Same<z.output<typeof factShape>['kind'], Fact['kind']> = true
+export const KEYS_AGREE: Same<z.output<typeof factKeyShape>['kind'], FactKey['kind']> = true

@@ -46,7 +46,7 @@ export function parseWorld(text: string, parse: ParseValue<Fact>): World {
 
 /** What a world file may say of a fact, in the names of the fact; `key` is given by the name in a map. */
 const SECTIONS = {
-  namespaces: { kind: 'namespace', key: 'name', required: ['description'], optional: ['modes', 'requestable', 'enforcedBy'] },
+  namespaces: { kind: 'namespace', key: 'name', required: [], optional: ['description', 'modes', 'requestable', 'enforcedBy'] },
   users: { kind: 'user', key: 'id', required: [], optional: ['name'] },
   groups: { kind: 'group', key: 'id', required: [], optional: ['owner', 'members'] },
   apps: { kind: 'app', key: 'id', required: [], optional: ['owner', 'name'] },
@@ -166,7 +166,7 @@ class WorldReader {
     const key = section.key === undefined ? [] : [section.key]
     const known = [...key, ...section.required, ...section.optional]
     for (const [name, field] of fields) {
-      if (!known.includes(name)) throw this.#wrong(field.at, `${quoteShort(name)} is no part of a ${section.kind}`, `its parts are ${known.join(', ')}`)
+      if (!known.includes(name)) throw this.#wrong(field.at, `an entry of \`${section.kind}s\` has no ${quoteShort(name)}`, `its parts are ${known.join(', ')}`)
     }
     for (const name of [...key, ...section.required]) {
       if (!fields.has(name)) throw this.#wrong(at, `\`${name}\` is missing`)
@@ -204,7 +204,7 @@ class WorldReader {
         onLine.add(here)
         line.push(here)
       }
-      for (const next of line.reverse()) {
+      for (const next of line.toReversed()) {
         done.add(next)
         sorted.push(next.fact)
       }
@@ -238,7 +238,7 @@ class WorldReader {
     const fields = this.#map(item, 'an expectation')
     const common = { place: this.#place(item.at), ...this.#now(fields.get('now')) }
     if (fields.has('holders')) return this.#holders(fields, common)
-    this.#only(fields, ['actor', 'permission', 'permissions', 'allowed', 'now'], item.at)
+    this.#only(fields, ['actor', 'permission', 'permissions', 'allowed', 'now'])
     if (fields.has('permission') === fields.has('permissions')) throw this.#wrong(item.at, 'give `permission` or `permissions`, one of them')
     const many = fields.get('permissions')
     const allowed = this.#need(fields, 'allowed', item.at)
@@ -255,7 +255,7 @@ class WorldReader {
   }
 
   #holders(fields: Fields, common: { readonly place: Place; readonly now?: number }): Expectation[] {
-    this.#only(fields, ['holders', 'now'], 0)
+    this.#only(fields, ['holders', 'now'])
     const wanted = this.#map(fields.get('holders')!.value, '`holders`')
     return [...wanted].map(([permission, { at, value }]) => ({
       kind: 'holders',
@@ -274,7 +274,7 @@ class WorldReader {
     return { now }
   }
 
-  #only(fields: Fields, known: readonly string[], _at: number): void {
+  #only(fields: Fields, known: readonly string[]): void {
     for (const [name, { at }] of fields) {
       if (!known.includes(name)) throw this.#wrong(at, `${quoteShort(name)} is no part of an expectation`, `its parts are ${known.join(', ')}`)
     }

@@ -41,7 +41,7 @@ export function answerDecision(context: Context, decide: Decide, request: Incomi
 function check({ engine }: Context, caller: Caller, text: string): string {
   const body = parseCheckBody(text)
   const actor = body.actor ?? caller.self
-  engine.authorizeQuestion(caller.actor, 'actor', actor)
+  engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
   const allowed = engine.check(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
   return `{"allowed":${allowed},"revision":${engine.revision}}`
 }
@@ -64,7 +64,7 @@ function authorizeEach(engine: Context['engine'], caller: Caller, questions: rea
   const allowed = new Set<string>()
   for (const [index, { actor }] of questions.entries()) {
     if (actor === last || allowed.has(actor)) continue
-    at(index, () => engine.authorizeQuestion(caller.actor, 'actor', actor))
+    at(index, () => engine.authorizeQuestion(caller.actor, { about: 'actor', actor }))
     allowed.add(actor)
     last = actor
   }

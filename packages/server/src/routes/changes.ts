@@ -1,4 +1,4 @@
-import { parseChanges, parseFactKey, type Preconditions } from '@castellan/engine'
+import { parseChanges, parseFactKey, type Change, type Preconditions } from '@castellan/engine'
 import { changesAnswer, changesRequest, type ChangesRequest } from '@castellan/protocol'
 import { route, type Route } from './route.ts'
 
@@ -9,18 +9,25 @@ export const changeRoutes: readonly Route[] = [
     doc: 'adds and removes facts in one commit, all of them or none',
     body: changesRequest,
     answer: changesAnswer,
-    async handle({ caller, body }, { live }) {
-      const { revision, results } = await live.change(parseChanges(body.changes), {
+    async handle({ caller, body }, { live, tokens }) {
+      const changes = parseChanges(body.changes)
+      const { revision, results } = await live.change(changes, {
         actor: caller.actor,
         as: caller.actor,
         ...(body.reason !== undefined && { reason: body.reason }),
         ...(body.onDependants !== undefined && { onDependants: body.onDependants }),
         ...(body.preconditions !== undefined && { preconditions: preconditionsOf(body.preconditions) }),
       })
+      // A hash without its fact opens nothing; it goes so that nothing of a token stays.
+      for (const id of removedTokens(changes)) tokens.remove(id)
       return { body: { revision, results } }
     },
   }),
 ]
+
+function removedTokens(changes: readonly Change[]): readonly string[] {
+  return changes.flatMap((change) => ('remove' in change && change.remove.kind === 'token' ? [change.remove.id] : []))
+}
 
 function preconditionsOf({ ifRevision, ifAbsent, ifPresent }: NonNullable<ChangesRequest['preconditions']>): Preconditions {
   return {

@@ -34,11 +34,13 @@ export const grantRoutes: readonly Route[] = [
       const grant = { kind: 'grant', issuer, holder, permission, extra, expiresAt: expiresAt ?? null, reason: reason ?? null }
       const { revision, results } = await live.change(parseChanges([{ add: grant }]), { actor: caller.actor, as: caller.actor })
       const outcome = results[0]?.outcome ?? 'unchanged'
-      const made = findGrant(engine, { issuer, holder, permission })
+      // The engine keeps what the permission becomes, a path its uuid.
+      const key = { kind: 'grant', issuer, holder, permission: engine.canonical(permission, { viewer: caller.actor }) } as const
+      const id = printGrantId(key)
       return {
         status: outcome === 'added' ? 201 : 200,
-        ...(made !== undefined && { headers: { Location: `/v1/grants/${made.id}` } }),
-        body: { ...(made !== undefined && { grant: made }), outcome, effective: results[0]?.effective ?? false, revision },
+        headers: { Location: `/v1/grants/${id}` },
+        body: { id, outcome, effective: results[0]?.effective ?? false, revision },
       }
     },
   }),
@@ -50,7 +52,7 @@ export const grantRoutes: readonly Route[] = [
     answer: grantsAnswer,
     handle({ caller, query }, { engine }) {
       assertReached(engine, query.atLeast)
-      const filter = filterOf(query)
+      const filter = filterOf(query, (permission) => engine.canonical(permission, { viewer: caller.actor }))
       authorizeList(engine, caller, filter)
       return { body: { ...pageOf(engine.grantsWhere(filter), sortKeyOf, viewOf, filter, pagingOf(query)), revision: engine.revision } }
     },
@@ -96,9 +98,9 @@ interface Filter {
   readonly permission?: string
 }
 
-function filterOf(query: { readonly [Name in keyof Filter]: string | undefined }): Filter {
+function filterOf(query: { readonly [Name in keyof Filter]: string | undefined }, canonical: (permission: string) => string): Filter {
   const { issuer, holder, permission } = query
-  return { ...(issuer !== undefined && { issuer }), ...(holder !== undefined && { holder }), ...(permission !== undefined && { permission }) }
+  return { ...(issuer !== undefined && { issuer }), ...(holder !== undefined && { holder }), ...(permission !== undefined && { permission: canonical(permission) }) }
 }
 
 /**
@@ -128,11 +130,11 @@ function mayAskAbout(engine: Questions, caller: Caller, party: string): boolean 
   const parsed = parseParty(party)
   if (parsed.kind === 'group') return engine.check(caller.actor, `manage:group:${parsed.id}`)
   if (parsed.kind === 'system') return false
-  return isAllowed(() => engine.authorizeQuestion(caller.actor, 'actor', party))
+  return isAllowed(() => engine.authorizeQuestion(caller.actor, { about: 'actor', actor: party }))
 }
 
 function mayManage(engine: Questions, caller: Caller, permission: string): boolean {
-  return isAllowed(() => engine.authorizeQuestion(caller.actor, 'holders', permission))
+  return isAllowed(() => engine.authorizeQuestion(caller.actor, { about: 'holders', permission }))
 }
 
 function isAllowed(authorize: () => void): boolean {
@@ -143,12 +145,6 @@ function isAllowed(authorize: () => void): boolean {
     if (isCodedError(error) && error.code === 'FORBIDDEN') return false
     throw error
   }
-}
-
-/** The engine stores what the permission becomes, a path its uuid: so the key is looked up, not assumed. */
-function findGrant(engine: Questions, key: Required<Filter>): GrantView | undefined {
-  for (const grant of engine.grantsWhere(key)) return viewOf(grant)
-  return undefined
 }
 
 function viewOf({ issuer, holder, permission, extra, expiresAt, reason }: GrantFact): GrantView {

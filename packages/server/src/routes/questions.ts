@@ -28,7 +28,7 @@ export const questionRoutes: readonly Route[] = [
     answer: scanAnswer,
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, 'actor', actor)
+      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
       const reading = engine.scan(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
       return { body: { reading, revision: engine.revision } }
     },
@@ -41,7 +41,7 @@ export const questionRoutes: readonly Route[] = [
     answer: explainAnswer,
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, 'actor', actor)
+      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
       return { body: engine.explain(actor, body.permission, askingOf(caller, body.atLeast)) }
     },
   }),
@@ -53,7 +53,7 @@ export const questionRoutes: readonly Route[] = [
     answer: claimsAnswer,
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, 'actor', actor)
+      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
       return { body: engine.claims(actor, body.permission, askingOf(caller, body.atLeast)) }
     },
   }),
@@ -65,7 +65,7 @@ export const questionRoutes: readonly Route[] = [
     query: pageQuery,
     answer: holdersAnswer,
     handle({ caller, body, query }, { engine }) {
-      engine.authorizeQuestion(caller.actor, 'holders', body.permission)
+      engine.authorizeQuestion(caller.actor, { about: 'holders', permission: body.permission })
       return { body: engine.holders(body.permission, { ...askingOf(caller, body.atLeast), ...pagingOf(query) }) }
     },
   }),
@@ -78,7 +78,7 @@ export const questionRoutes: readonly Route[] = [
     answer: permissionsAnswer,
     handle({ caller, body, query }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, 'actor', actor)
+      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
       return { body: engine.permissionsOf(actor, body.prefix, { ...askingOf(caller, body.atLeast), ...pagingOf(query) }) }
     },
   }),
@@ -91,7 +91,7 @@ export const questionRoutes: readonly Route[] = [
     answer: previewAnswer,
     handle({ caller, body, query }, { engine }) {
       const changes = parseChanges(body.changes)
-      engine.authorizeQuestion(caller.actor, 'preview', changes)
+      engine.authorizeQuestion(caller.actor, { about: 'preview', changes })
       const asking: Asking & Paging = { ...askingOf(caller, body.atLeast), ...pagingOf(query) }
       const { items, counts, results, nextCursor, revision, incomplete } = engine.preview(changes, { ...asking, as: caller.actor })
       const of = (change: 'lost' | 'gained' | 'kept') =>
