@@ -49,6 +49,8 @@ function adding(state: State, fact: Fact): State | string {
   if (state.retired.has(key)) return 'ID_RETIRED'
   const refusal = whyIllegal(state.facts, fact)
   if (refusal !== undefined) return refusal
+  // Everyone is in it already.
+  if (fact.kind === 'member' && fact.group === 'user' && isUser(fact.member)) return state
   const kept = state.facts.filter((each) => textOfKey(each) !== key)
   return { ...state, facts: [...kept, fact] }
 }
@@ -143,6 +145,7 @@ function isUser(party: string): boolean {
 function removing(state: State, key: FactKey, recursive: boolean): State | string {
   if (key.kind === 'group' && BUILT_IN_GROUPS.includes(key.id)) return 'BUILT_IN'
   if (key.kind === 'namespace' && BUILT_IN_NAMESPACES.includes(key.name)) return 'BUILT_IN'
+  if (key.kind === 'member' && key.group === 'user' && isUser(key.member)) return 'BUILT_IN'
   const gone = state.facts.find((fact) => textOfKey(fact) === textOfKey(key))
   if (gone === undefined) return state
   const removed = new Set<Fact>([gone])
@@ -180,7 +183,7 @@ function endsWith(other: Fact, gone: Fact): boolean {
     case 'group':
       return names(other, (party) => party === `group:${gone.id}`)
     case 'resource':
-      return other.kind === 'grant' && isBeneath(other.permission, gone.permission)
+      return other.kind === 'grant' && isBeneath(other.permission.replace(/^(manage:)+/, ''), gone.permission)
     default:
       return false
   }

@@ -11,9 +11,8 @@ export function holdsAll(facts: readonly Fact[], now: number): Holds {
   const standing = new Set<GrantFact>()
   const holds = holdsBy(facts, standing, now)
   for (;;) {
-    const more = facts
-      .filter((fact) => fact.kind === 'grant')
-      .filter((grant) => !standing.has(grant) && !isOver(grant, now) && holds(grant.issuer, grant.permission))
+    const dead = facts.filter((fact) => fact.kind === 'grant').filter((grant) => !standing.has(grant))
+    const more = dead.filter((grant) => !isOver(grant, now) && holds(grant.issuer, grant.permission))
     if (more.length === 0) return holds
     for (const grant of more) standing.add(grant)
   }
@@ -21,14 +20,11 @@ export function holdsAll(facts: readonly Fact[], now: number): Holds {
 
 /** The sentences of section 4, one branch each, given the grants whose issuers hold what they grant. */
 function holdsBy(facts: readonly Fact[], standing: ReadonlySet<GrantFact>, now: number): Holds {
-  const explode = remembered((permission) => explosion(facts, permission))
-  const groups = remembered((user) => groupsOf(facts, user))
   const find = (kind: string, id: string) =>
     facts.find((fact) => fact.kind === kind && 'id' in fact && fact.id === id)
-
   return function holds(actor, permission): boolean {
     if (actor === 'system') return true
-    const covering = explode(permission)
+    const covering = explosion(facts, permission)
     const reached = [...standing].filter((grant) => covering.includes(grant.permission))
     const { kind, id, user } = split(actor)
     if (user !== undefined) {
@@ -43,7 +39,7 @@ function holdsBy(facts: readonly Fact[], standing: ReadonlySet<GrantFact>, now: 
     switch (party?.kind) {
       case 'user':
         if (covering.some((each) => rightsOf(facts, actor, each).length > 0)) return true
-        return reached.some((grant) => grant.holder === actor || groups(actor).includes(grant.holder))
+        return reached.some((grant) => [actor, ...groupsOf(facts, actor)].includes(grant.holder))
       case 'app':
         return reached.some((grant) => grant.holder === actor)
       case 'token':
@@ -58,17 +54,19 @@ function holdsBy(facts: readonly Fact[], standing: ReadonlySet<GrantFact>, now: 
 
 /** The implicators that give a user this very permission, in their order. */
 export function rightsOf(facts: readonly Fact[], actor: string, permission: string): string[] {
-  const roots = facts.flatMap((fact) => {
-    if (fact.kind === 'resource' && fact.owner === actor)
-      return [fact.permission, `manage:${fact.permission}`]
-    return fact.kind === 'group' && fact.owner === actor ? [`manage:group:${fact.id}`] : []
-  })
-  const isOwner = roots.some((root) => isBeneath(permission, root))
+  const isOwner = ownedBy(facts, actor).some((root) => isBeneath(permission, root))
   return [...(isOwner ? ['is-owner'] : []), ...(isBeneath(permission, actor) ? ['user-self'] : [])]
 }
 
+const ownedBy = remembered((facts, user) =>
+  facts.flatMap((fact) => {
+    if (fact.kind === 'resource' && fact.owner === user) return [fact.permission, `manage:${fact.permission}`]
+    return fact.kind === 'group' && fact.owner === user ? [`manage:group:${fact.id}`] : []
+  }),
+)
+
 /** Everything that is enough for `permission`, itself first, in the order of section 3. */
-export function explosion(facts: readonly Fact[], permission: string): string[] {
+export const explosion = remembered((facts, permission): string[] => {
   if (permission.startsWith('manage:')) {
     return [...explosion(facts, permission.slice(7)).map((each) => `manage:${each}`), 'manage']
   }
@@ -76,20 +74,19 @@ export function explosion(facts: readonly Fact[], permission: string): string[] 
   for (const next of found) {
     const covering = [...strongerModes(facts, next), ...throughFolders(facts, next), ...parents(next)]
     for (const other of covering) if (!found.includes(other)) found.push(other)
-    if (found.length > 200 || next.length > 400)
-      throw new RangeError(`the explosion of ${permission} does not end`)
+    if (found.length > 200 || next.length > 400) throw new RangeError(`${permission} explodes for ever`)
   }
   return found
-}
+})
 
 function strongerModes(facts: readonly Fact[], permission: string): string[] {
   const components = permission.split(':')
-  const [namespace, last] = [components[0], components.at(-1) ?? '']
+  const [namespace] = components
   const declared = facts.find((fact) => fact.kind === 'namespace' && fact.name === namespace)
   const own = declared?.kind === 'namespace' ? (declared.modes ?? []) : []
   const modes = namespace === 'fs' ? ['see', 'list', 'read', 'write'] : own
-  if (components.length < 2 || !modes.includes(last)) return []
-  return modes.slice(modes.indexOf(last) + 1).map((mode) => [...components.slice(0, -1), mode].join(':'))
+  const place = components.length < 2 ? -1 : modes.indexOf(components.pop() ?? '')
+  return place < 0 ? [] : modes.slice(place + 1).map((mode) => [...components, mode].join(':'))
 }
 
 /** For each declared resource it lies in, nearest first, the same thing said of the folder that resource is in. */
@@ -112,7 +109,7 @@ export function isBeneath(permission: string, above: string): boolean {
 }
 
 /** As holders. Every user is in `user`, and the members of a member are members. */
-export function groupsOf(facts: readonly Fact[], user: string): string[] {
+export const groupsOf = remembered((facts, user) => {
   const found = [user, 'group:user']
   for (const next of found) {
     const direct = facts.flatMap((fact) =>
@@ -121,7 +118,7 @@ export function groupsOf(facts: readonly Fact[], user: string): string[] {
     for (const group of direct) if (!found.includes(group)) found.push(group)
   }
   return found.slice(1)
-}
+})
 
 /** At the instant of expiry it is over. */
 export function isOver(fact: { readonly expiresAt?: string }, now: number): boolean {
@@ -140,10 +137,13 @@ export function split(party: string): { kind: string; id: string; user?: string 
   return { kind: party.slice(0, colon), id: party.slice(colon + 1) }
 }
 
-function remembered<Value>(compute: (text: string) => Value): (text: string) => Value {
-  const known = new Map<string, Value>()
-  return (text) => {
-    if (!known.has(text)) known.set(text, compute(text))
-    return known.get(text) as Value
+/** For facts that stay as they are: what was worked out once is worked out. */
+function remembered<Value>(compute: (facts: readonly Fact[], text: string) => Value) {
+  const known = new WeakMap<readonly Fact[], Map<string, Value>>()
+  return (facts: readonly Fact[], text: string): Value => {
+    const values = known.get(facts) ?? new Map<string, Value>()
+    known.set(facts, values)
+    if (!values.has(text)) values.set(text, compute(facts, text))
+    return values.get(text) as Value
   }
 }

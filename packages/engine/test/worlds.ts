@@ -1,7 +1,7 @@
 import type { Change } from '../src/change.ts'
-import type { Fact, GrantFact } from '../src/fact.ts'
+import type { Fact, FactKey, GrantFact } from '../src/fact.ts'
 import { afterwards, textOfKey, type State } from './model.ts'
-import { explosion, parents, split } from './oracle.ts'
+import { explosion, parents } from './oracle.ts'
 
 /** A start, and batches of changes to make one after the other; some of them must be refused. */
 export interface World {
@@ -127,7 +127,12 @@ function addIfLegal(facts: Fact[], fact: Fact): void {
   const state = { facts, retired: new Set<string>() }
   if (facts.some((each) => textOfKey(each) === textOfKey(fact))) return
   const after = afterwards(state, [{ add: fact }])
-  if (typeof after !== 'string' && (fact.kind !== 'resource' || isFinite(after.facts))) facts.push(fact)
+  if (
+    typeof after !== 'string' &&
+    after.facts.includes(fact) &&
+    (fact.kind !== 'resource' || isFinite(after.facts))
+  )
+    facts.push(fact)
 }
 
 /** A resource in a folder beneath itself would explode for ever; none of these does. */
@@ -331,22 +336,24 @@ function randomChange(random: Random, { facts }: State): Change {
 }
 
 function removal(fact: Fact | undefined): Extract<Change, { remove: unknown }> | undefined {
-  if (fact === undefined) return undefined
+  return fact === undefined ? undefined : { remove: removalOf(fact) }
+}
+
+/** The key of a fact. */
+export function removalOf(fact: Fact): FactKey {
   switch (fact.kind) {
     case 'namespace':
-      return { remove: { kind: fact.kind, name: fact.name } }
+      return { kind: fact.kind, name: fact.name }
     case 'resource':
-      return { remove: { kind: fact.kind, permission: fact.permission } }
+      return { kind: fact.kind, permission: fact.permission }
     case 'member':
-      return { remove: { kind: fact.kind, group: fact.group, member: fact.member } }
+      return { kind: fact.kind, group: fact.group, member: fact.member }
     case 'grant':
-      return {
-        remove: { kind: fact.kind, issuer: fact.issuer, holder: fact.holder, permission: fact.permission },
-      }
+      return { kind: fact.kind, issuer: fact.issuer, holder: fact.holder, permission: fact.permission }
     case 'suspension':
-      return { remove: { kind: fact.kind, of: fact.of } }
+      return { kind: fact.kind, of: fact.of }
     default:
-      return { remove: { kind: fact.kind, id: fact.id } }
+      return { kind: fact.kind, id: fact.id }
   }
 }
 
@@ -362,7 +369,9 @@ export function idsOf(facts: readonly Fact[], kind: 'user' | 'group' | 'app' | '
 }
 
 function beneath(permission: string, facts: readonly Fact[]): string[] {
-  const namespace = split(permission).kind || permission
+  const [namespace = ''] = permission.split(':')
+  if (/(^|:)manage$/.test(permission)) return [`${permission}:fs`, `${permission}:ai:chat`]
+  if (namespace === 'manage') return beneath(permission.slice(7), facts).map((each) => `manage:${each}`)
   const modes = facts.flatMap((fact) =>
     fact.kind === 'namespace' && fact.name === namespace ? (fact.modes ?? []) : [],
   )
@@ -379,6 +388,7 @@ export function isOfShape(permission: string): boolean {
     return rest.length < 2 || (rest.length === 2 && ['see', 'list', 'read', 'write'].includes(rest[1] ?? ''))
   if (namespace === 'kv')
     return rest.length < 3 || (rest.length === 3 && ['get', 'set', 'delete', 'list'].includes(rest[2] ?? ''))
+  if (namespace === 'hosting') return rest.length === 0 || (rest.length === 1 && rest[0] === 'create')
   if (namespace === 'ai' || namespace === 'module' || namespace === 'castellan') return rest.length < 2
   return true
 }
