@@ -59,7 +59,7 @@ export interface Live {
    *
    * @throws {RevisionAheadError} when `from` has not been reached, as after restoring an older backup
    */
-  follow(options?: FollowOptions): AsyncIterable<JournalEntry>
+  follow(options?: FollowOptions): AsyncIterable<JournalEntry, void>
 
   /** Entries with `from < revision <= to`, read lazily. */
   journal(range?: { readonly from?: number; readonly to?: number }): Iterable<JournalEntry>
@@ -133,7 +133,10 @@ class LiveEngine implements Live {
     })
   }
 
-  async *follow({ from = this.#store.revision, signal }: FollowOptions = {}): AsyncGenerator<JournalEntry> {
+  async *follow({ from = this.#store.revision, signal }: FollowOptions = {}): AsyncGenerator<
+    JournalEntry,
+    void
+  > {
     this.#assertOpen()
     assertRevision('from', from)
     if (from > this.#store.revision) throw new RevisionAheadError(from, this.#store.revision)

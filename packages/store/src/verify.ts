@@ -1,4 +1,4 @@
-import { factKey, type FactKey, type JournalEntry, type Store } from '@castellan/engine'
+import { factKey, type Fact, type FactKey, type JournalEntry, type Store } from '@castellan/engine'
 import { canonicalJson } from './canonical.ts'
 import { verifyJournal, type Verification, type VerifyOptions } from './journal.ts'
 import { nameOf, RETIRING } from './keys.ts'
@@ -63,12 +63,9 @@ export class Replay {
       const fact = after ?? before
       const key = factKey(fact)
       const name = nameOf(key)
-      const expected = before === null ? undefined : canonicalJson(before)
-      if (this.#states.get(name)?.text !== expected) {
-        this.difference ??= {
-          revision: entry.revision,
-          message: `entry ${entry.revision} changes ${name}, which was not so before`,
-        }
+      if (!this.#wasSo(key, before)) {
+        const message = `entry ${entry.revision} changes ${name}, which was not so before`
+        this.difference ??= { revision: entry.revision, message }
       }
       this.#states.set(name, {
         key,
@@ -76,6 +73,13 @@ export class Replay {
         revision: entry.revision,
       })
     }
+  }
+
+  #wasSo(key: FactKey, before: Fact | null): boolean {
+    const state = this.find(key)
+    // What the catalog declares is there without an entry.
+    if (state === undefined && key.kind === 'namespace') return true
+    return state?.text === (before === null ? undefined : canonicalJson(before))
   }
 
   find(key: FactKey): State | undefined {

@@ -1,2 +1,3 @@
+export { testLive } from './live.ts'
 export { testStore, type StorePlace } from './store.ts'
-export { Script } from './script.ts'
+export { makeChance, Script } from './script.ts'

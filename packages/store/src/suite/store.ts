@@ -4,6 +4,7 @@ import { FACT_KINDS, factKey, type Fact, type FactKey, type Store } from '@caste
 import { GENESIS, verifyJournal } from '../journal.ts'
 import { kindNumber, nameOf, RETIRING } from '../keys.ts'
 import { verifyStore } from '../verify.ts'
+import { testLive } from './live.ts'
 import { makeChance, SAMPLES, Script } from './script.ts'
 
 /** Where one store keeps what it is given. Each test asks for a new one. */
@@ -320,6 +321,8 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
       }
     })
   })
+
+  testLive(name, makePlace)
 }
 
 /** The head after one commit of all samples: whoever changes what is hashed breaks every journal there is. */

@@ -1,0 +1,23 @@
+// Changes the store named by the first argument through several callers at once, as fast as it goes, and prints each
+// call that was answered: whether anything of it had to be kept, its id and revision. Never ends by itself.
+import { openLive, openSqliteStore } from '@castellan/store'
+import { BASICS, batchOf, CALLERS, idOf } from './kill-script.ts'
+
+const [path, round] = process.argv.slice(2) as [string, string]
+const live = openLive({ store: await openSqliteStore({ path }) })
+if (live.engine.fact({ kind: 'group', id: 'crew' }) === undefined) await live.change(BASICS)
+process.stdout.write('open\n')
+await Promise.all(Array.from({ length: CALLERS }, (_, caller) => callOnAndOn(caller)))
+
+async function callOnAndOn(caller: number): Promise<void> {
+  for (let n = 0; ; n++) {
+    const id = idOf(round, caller, n)
+    try {
+      const { revision, results } = await live.change(batchOf(id), { reason: id })
+      const isSame = results.every(({ outcome }) => outcome === 'unchanged' || outcome === 'absent')
+      process.stdout.write(`${isSame ? 'same' : 'kept'} ${id} ${revision}\n`)
+    } catch (error) {
+      process.stdout.write(`refused ${id} ${String(error)}\n`)
+    }
+  }
+}
