@@ -11,10 +11,10 @@ export interface Questions {
   readonly level: Uint8Array
   readonly answer: Uint8Array
   /** Strings made for this call: flat, shared with no other, their hashes not yet known, as from a socket. */
-  decode(from: number, to: number): TextQuestions
+  readonly decode: (from: number, to: number) => TextQuestions
 }
 
-export interface TextQuestions {
+interface TextQuestions {
   readonly actors: readonly string[]
   readonly permissions: readonly string[]
 }

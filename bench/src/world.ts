@@ -47,7 +47,7 @@ export interface World {
 }
 
 /** Parties are numbered: `system`, users, groups, apps, users' apps. */
-export interface Parties {
+interface Parties {
   readonly firstUser: number
   /** The built-in group `user`. */
   readonly everyone: number
@@ -58,7 +58,7 @@ export interface Parties {
 }
 
 /** Places are numbered: files and folders, the key-value stores of users' apps, `ai:chat`, `ai`. */
-export interface Places {
+interface Places {
   readonly firstStore: number
   readonly chat: number
   readonly ai: number

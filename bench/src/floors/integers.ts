@@ -44,7 +44,7 @@ export function openIntegerFloor(world: World): IntegerFloor {
       const least = levels[head]!
       if (who === SYSTEM) return true
       const groups = reach.get(who) ?? ALONE
-      for (let at: Place | undefined = wheres[head]!; at !== undefined; at = at.above) {
+      for (let at: Place | undefined = wheres[head]; at !== undefined; at = at.above) {
         if (at.owner === who) return true
         if (at.givenTo !== undefined) {
           visitGivenTo(at, who, least)

@@ -60,7 +60,7 @@ export function openStringFloor(facts: Iterable<Fact>): StringFloor {
       const least = ranks[head]!
       if (who === 'system') return true
       const groups = reach.get(who) ?? byNature(who)
-      for (let at: Place | undefined = wheres[head]!; at !== undefined; at = at.above) {
+      for (let at: Place | undefined = wheres[head]; at !== undefined; at = at.above) {
         if (at.owner === who) return true
         if (at.givenTo !== undefined) {
           visitGivenTo(at, who, least)

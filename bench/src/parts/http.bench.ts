@@ -10,6 +10,8 @@ import { drawQuestions, type Questions } from '../questions.ts'
 import { atLeast, number, perSecond, times, type Row } from '../report.ts'
 import { generateWorld } from '../world.ts'
 
+/** Keeps a process on a core; where it is missing, servers and load generator share them all. */
+const PINNER = 'taskset'
 const CONNECTIONS = 32
 /** Questions in one `/v1/check-each`. */
 const EACH = 100
@@ -117,7 +119,7 @@ async function serve(serving: Serving): Promise<{ served: Served; child: ChildPr
   const program = new URL('../http-served.ts', import.meta.url).pathname
   const flags = process.execArgv.filter((flag) => flag !== '--expose-gc')
   const command = [process.execPath, ...flags, program, JSON.stringify(serving)]
-  const [file, ...args] = canPin() ? ['taskset', '-c', '0', ...command] : command
+  const [file, ...args] = canPin() ? [PINNER, '-c', '0', ...command] : command
   const child = spawn(file!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [served] = (await Promise.race([once(child, 'message'), failed(child)])) as [Served]
   return { served, child }
@@ -131,7 +133,7 @@ async function failed(child: ChildProcess): Promise<never> {
 /** The load generator goes where the servers are not. */
 function pinToLast(): boolean {
   if (!canPin()) return false
-  execFileSync('taskset', ['-a', '-p', '-c', String(availableParallelism() - 1), String(process.pid)], {
+  execFileSync(PINNER, ['-a', '-p', '-c', String(availableParallelism() - 1), String(process.pid)], {
     stdio: 'ignore',
   })
   return true
@@ -140,7 +142,7 @@ function pinToLast(): boolean {
 function canPin(): boolean {
   if (availableParallelism() < 2 && !isPinned) return false
   try {
-    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+    execFileSync(PINNER, ['--version'], { stdio: 'ignore' })
     isPinned = true
     return true
   } catch {
