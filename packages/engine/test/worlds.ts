@@ -150,11 +150,11 @@ function isFinite(facts: readonly Fact[]): boolean {
 }
 
 function randomOwner(random: Random, facts: readonly Fact[]): string {
-  return random.chance(0.15) ? 'system' : `user:${random.pick(idsOf(facts, 'user'))}`
+  return random.chance(0.15) ? 'system' : `user:${random.pick(usersOf(facts))}`
 }
 
 function randomToken(random: Random, facts: readonly Fact[], id: string): Fact {
-  const user = `user:${random.pick(idsOf(facts, 'user'))}`
+  const user = `user:${random.pick(usersOf(facts))}`
   const issuer = random.chance(0.3) ? `${user}/app:${random.pick(idsOf(facts, 'app'))}` : user
   return { kind: 'token', id, issuer, full: issuer === user && random.chance(0.4), ...randomExpiry(random) }
 }
@@ -170,7 +170,7 @@ function randomResource(random: Random, facts: readonly Fact[]): Fact {
       : namespace === 'site'
         ? 'site:s1'
         : namespace === 'kv'
-          ? `kv:${random.pick(idsOf(facts, 'user'))}:${random.pick(idsOf(facts, 'app'))}`
+          ? `kv:${random.pick(usersOf(facts))}:${random.pick(idsOf(facts, 'app'))}`
           : random.pick<string>(RESOURCES[namespace])
   const siblings = facts.flatMap((fact) =>
     fact.kind === 'resource' && fact.permission.split(':')[0] === namespace ? [fact.permission] : [],
@@ -181,9 +181,7 @@ function randomResource(random: Random, facts: readonly Fact[]): Fact {
 
 function randomMember(random: Random, facts: readonly Fact[]): Fact {
   const groups = [...idsOf(facts, 'group'), ...idsOf(facts, 'group'), 'admin', 'user']
-  const member = random.chance(0.6)
-    ? `user:${random.pick(idsOf(facts, 'user'))}`
-    : `group:${random.pick(groups)}`
+  const member = random.chance(0.6) ? `user:${random.pick(usersOf(facts))}` : `group:${random.pick(groups)}`
   return { kind: 'member', group: random.pick(groups), member }
 }
 
@@ -202,7 +200,7 @@ function hotPermissions(random: Random, facts: readonly Fact[]): string[] {
 
 function randomGrant(random: Random, facts: readonly Fact[], hot: readonly string[]): GrantFact {
   const permission = random.pick(hot)
-  const users = idsOf(facts, 'user').map((id) => `user:${id}`)
+  const users = usersOf(facts).map((id) => `user:${id}`)
   const acting = users.flatMap((user) => idsOf(facts, 'app').map((app) => `${user}/app:${app}`))
   const owners = facts.flatMap((fact) =>
     fact.kind === 'resource' && explosion(facts, permission).includes(fact.permission) ? [fact.owner] : [],
@@ -362,6 +360,12 @@ function partiesOf(facts: readonly Fact[]): string[] {
   return facts.flatMap((fact) =>
     fact.kind === 'user' || fact.kind === 'app' || fact.kind === 'token' ? [`${fact.kind}:${fact.id}`] : [],
   )
+}
+
+/** At least one, so that one can be picked: grants of nobody must be refused. */
+function usersOf(facts: readonly Fact[]): string[] {
+  const users = idsOf(facts, 'user')
+  return users.length > 0 ? users : ['nobody']
 }
 
 export function idsOf(facts: readonly Fact[], kind: 'user' | 'group' | 'app' | 'token'): string[] {
