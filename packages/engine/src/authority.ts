@@ -42,7 +42,7 @@ function callerOf(inquiry: Inquiry, text: string): Caller {
     case 'token':
       return {
         actor: text,
-        principal: index.partyText[index.base.data[actor.row]!]!,
+        principal: index.partyText[index.base.get(actor.row)]!,
         isFree: index.isFullToken(actor.row),
         isToken: true,
       }
@@ -192,7 +192,7 @@ function isOnesOwn(inquiry: Inquiry, caller: Caller, about: string): boolean {
   if (about === principal || about.startsWith(`${principal}/`)) return true
   const row = inquiry.index.findExisting(about)
   if (row === NONE || (!about.startsWith('token:') && !about.startsWith('app:'))) return false
-  const base = inquiry.index.partyText[inquiry.index.base.data[row]!]!
+  const base = inquiry.index.partyText[inquiry.index.base.get(row)]!
   return base === principal || base.startsWith(`${principal}/`)
 }
 

@@ -1,23 +1,46 @@
 import { fitsShape } from './catalog.ts'
 import { NONE } from './columns.ts'
-import { type FactsIndex, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP, SYSTEM } from './facts-index.ts'
+import {
+  CROWD_LEAST,
+  EXISTS,
+  EXPIRES,
+  type FactsIndex,
+  GRANT,
+  KIND_GROUP,
+  KIND_TOKEN,
+  KIND_USER,
+  KIND_USER_APP,
+  NODE,
+  PARTY,
+  SIBLINGS_MAX,
+  SUSPENDED,
+  SYSTEM,
+  TO_GROUP,
+} from './facts-index.ts'
 
 /**
  * The walk of `Inquiry.holds` over numbers, for the questions nearly everybody asks: built-in rules, one resource on
  * a string, modes only at its end. Everything else is left to the general walk; tests hold both to one answer.
  *
  * What a string explodes to is walked in the trie, never built: for each folder upwards, the nodes beneath it that
- * the asked suffix covers. So the cost follows the pathway, the depth and the fan-in, not the number of grants.
+ * the asked suffix passes. So the cost follows the pathway, the depth and the fan-in, not the number of grants, and
+ * nothing is remembered that a move could make wrong.
  */
 export class FastCheck {
   private readonly index: FactsIndex
   /** Namespaces in which a registered rule has a say, or names are rewritten, or rights come from elsewhere. */
   private readonly isLeftOut: (namespace: string) => boolean
-  /** States (party, node) to visit; node ASKED stands for the string asked, which may have no node. */
+  /** The namespace of the question before: the next one is likely in the same. */
+  private name = ''
+  private prefix = ':'
+
+  // States (party, node) to visit; node ASKED stands for the string asked, which may have no node.
   private readonly stateParty: number[] = []
   private readonly stateNode: number[] = []
+  private states = 0
   private readonly visited = new Set<number>()
-  /** Party rows in the group closure of the current actor hold the current stamp. */
+
+  // Party rows in the group closure of the current user bear the current stamp.
   private stamps = new Int32Array(0)
   private stamp = 0
   private readonly closure: number[] = []
@@ -29,18 +52,30 @@ export class FastCheck {
   private app = NONE
   private appOwner = NONE
 
-  // The string asked: its deepest node, and the components beneath it that no fact names.
+  // The string asked: its deepest node, and what of it no fact names: a mode, or components.
+  private root = NONE
+  private ladder: readonly string[] = NO_MODES
   private askedNode = NONE
-  private rest: readonly string[] = NOTHING
+  private askedRank = NONE
+  private askedRest: readonly string[] = NOTHING
+  /** From a resource down to the string walked, deepest first: components and their ranks. */
   private readonly suffix: string[] = []
+  private readonly suffixRank: number[] = []
+
+  // The tables as they are now: they move when they grow.
+  private nodes: Int32Array
+  private grants: Int32Array
+  private partyRows: Int32Array
+
   private now = NaN
   private clock: () => number = NO_CLOCK
-  private root = NONE
-  private ladder: readonly string[] | undefined
 
   constructor(index: FactsIndex, isLeftOut: (namespace: string) => boolean) {
     this.index = index
     this.isLeftOut = isLeftOut
+    this.nodes = index.nodeTable.data
+    this.grants = index.grantTable.data
+    this.partyRows = index.partyTable.data
   }
 
   /**
@@ -50,15 +85,18 @@ export class FastCheck {
   check(actor: string, permission: string, clock: () => number): boolean | undefined {
     const { index } = this
     const party = index.parties.get(actor)
-    if (party === undefined || index.kind[party] === KIND_GROUP || !this.locate(permission)) return undefined
+    if (party === undefined || index.kind.get(party) === KIND_GROUP) return undefined
+    this.nodes = index.nodeTable.data
+    this.grants = index.grantTable.data
+    this.partyRows = index.partyTable.data
+    if (!this.locate(permission)) return undefined
+    if (party === SYSTEM) return true
     this.clock = clock
     this.now = NaN
-    this.stateParty.length = 0
-    this.stateNode.length = 0
+    this.states = 0
     if (this.visited.size > 0) this.visited.clear()
-    if (party === SYSTEM) return true
     this.push(party, ASKED)
-    for (let i = 0; i < this.stateParty.length; i++) {
+    for (let i = 0; i < this.states; i++) {
       if (this.visit(this.stateParty[i]!, this.stateNode[i]!)) return true
     }
     return false
@@ -66,153 +104,212 @@ export class FastCheck {
 
   /** Finds the asked string's deepest node. False where the fast walk does not apply or the string is not plain. */
   private locate(permission: string): boolean {
-    const { index } = this
-    let end = permission.indexOf(':')
-    const name = end < 0 ? permission : permission.slice(0, end)
+    if (!permission.startsWith(this.prefix)) {
+      const colon = permission.indexOf(':')
+      this.name = colon < 0 ? permission : permission.slice(0, colon)
+      this.prefix = `${this.name}:`
+    }
+    const { index, name } = this
     const root = index.roots.get(name)
-    if (root === undefined || this.isLeftOut(name) || index.irregular.has(root)) return false
+    if (root === undefined || index.irregular.has(root) || this.isLeftOut(name)) return false
+    this.root = root
+    this.ladder = index.ladders.get(root) ?? NO_MODES
+    this.askedRank = NONE
+    this.askedRest = NOTHING
     let node = root
-    this.rest = NOTHING
+    let end = permission.length > name.length ? name.length : -1
     while (end >= 0) {
       const start = end + 1
       end = permission.indexOf(':', start)
-      const child = index.child(node, end < 0 ? permission.slice(start) : permission.slice(start, end))
-      if (child === NONE) {
-        // Nothing vouches for what is not in the trie: unusual characters, lengths and shapes are looked into there.
-        if (permission.length > LENGTH_MAX || !PLAIN.test(permission) || !fitsShape(permission, name))
-          return false
-        this.rest = permission.slice(start).split(':')
-        break
-      }
+      const component = end < 0 ? permission.slice(start) : permission.slice(start, end)
+      const child = this.findChild(node, component)
+      if (child === NONE) return this.locateRest(permission, node, start, end < 0 ? component : undefined)
       node = child
     }
-    this.root = root
-    this.ladder = index.ladders.get(root)
     this.askedNode = node
     return true
   }
 
-  private push(party: number, node: number): void {
-    const { stateParty, stateNode } = this
-    if (stateParty.length < 16) {
-      for (let i = 0; i < stateParty.length; i++) if (stateParty[i] === party && stateNode[i] === node) return
-    } else {
-      if (this.visited.size === 0)
-        for (let i = 0; i < stateParty.length; i++) this.visited.add(stateKey(stateParty[i]!, stateNode[i]!))
-      const key = stateKey(party, node)
-      if (this.visited.has(key)) return
-      this.visited.add(key)
+  private findChild(node: number, component: string): number {
+    if (this.ladder.length === 0 || this.nodes[node * NODE.width + NODE.childCount]! > SIBLINGS_MAX)
+      return this.index.child(node, component)
+    const wanted = this.ladder.indexOf(component)
+    return wanted < 0 ? this.index.child(node, component) : this.childOfRank(node, wanted)
+  }
+
+  private childOfRank(node: number, wanted: number): number {
+    const { nodes } = this
+    for (let child = nodes[node * NODE.width + NODE.firstChild]!; child !== NONE;) {
+      const row = child * NODE.width
+      if (nodes[row + NODE.rank] === wanted) return child
+      child = nodes[row + NODE.nextChild]!
     }
-    stateParty.push(party)
-    stateNode.push(node)
+    return NONE
+  }
+
+  /** The asked string goes on beneath the last node that facts name, so nothing vouches for the rest of it yet. */
+  private locateRest(permission: string, node: number, start: number, last: string | undefined): boolean {
+    this.askedNode = node
+    const mode = last === undefined ? NONE : this.ladder.indexOf(last)
+    // A mode on a resource is what files are asked for most: short enough, its characters are those of the ladder.
+    if (
+      mode !== NONE &&
+      permission.length <= SHORT_MAX &&
+      this.nodes[node * NODE.width + NODE.owner] !== NONE &&
+      this.nodes[node * NODE.width + NODE.parent] === this.root
+    ) {
+      this.askedRank = mode
+      return true
+    }
+    if (permission.length > LENGTH_MAX || !PLAIN.test(permission) || !fitsShape(permission, this.name))
+      return false
+    if (mode === NONE) this.askedRest = permission.slice(start).split(':')
+    else this.askedRank = mode
+    return true
+  }
+
+  private push(party: number, node: number): void {
+    const { stateParty, stateNode, states, visited } = this
+    if (states < 16) {
+      for (let i = 0; i < states; i++) if (stateParty[i] === party && stateNode[i] === node) return
+    } else {
+      if (visited.size === 0)
+        for (let i = 0; i < states; i++) visited.add(stateKey(stateParty[i]!, stateNode[i]!))
+      const key = stateKey(party, node)
+      if (visited.has(key)) return
+      visited.add(key)
+    }
+    stateParty[states] = party
+    stateNode[states] = node
+    this.states = states + 1
   }
 
   /** True when an option is found here; else the links of this state were pushed. */
   private visit(party: number, node: number): boolean {
     const { index } = this
-    const kind = index.kind[party]
-    if (kind === KIND_TOKEN) {
-      if (!index.isLive(party, this.time())) return false
-      if (index.isFullToken(party)) this.push(index.base.data[party]!, node)
-    } else if (!index.isLive(party, 0)) {
-      return false
-    }
+    const kind = this.partyRows[party * PARTY.width + PARTY.kind]
     this.party = party
-    this.user = kind === KIND_USER ? party : NONE
-    this.app = kind === KIND_USER_APP ? index.appOf.data[party]! : NONE
-    this.appOwner = this.app === NONE ? NONE : index.base.data[this.app]!
     this.hasClosure = false
-    return node === ASKED ? this.walkExplosion(this.askedNode, this.rest) : this.walkExplosion(node, NOTHING)
+    if (kind === KIND_USER) {
+      if ((this.partyRows[party * PARTY.width + PARTY.flags]! & (EXISTS | SUSPENDED)) !== EXISTS) return false
+      this.user = party
+      this.app = NONE
+    } else {
+      if (!index.isLive(party, kind === KIND_TOKEN ? this.time() : 0)) return false
+      if (kind === KIND_TOKEN && index.isFullToken(party)) this.push(index.base.get(party), node)
+      this.user = NONE
+      this.app = kind === KIND_USER_APP ? index.appOf.get(party) : NONE
+      this.appOwner = this.app === NONE ? NONE : index.base.get(this.app)
+    }
+    return this.walkExplosion(node === ASKED ? this.askedNode : node, node === ASKED)
   }
 
   /** Walks everything a string explodes to that a fact names. */
-  private walkExplosion(bottom: number, rest: readonly string[]): boolean {
-    const { index, suffix, root } = this
-    const parent = index.parent.data
-    const owner = index.owner.data
-    suffix.length = 0
+  private walkExplosion(bottom: number, isAsked: boolean): boolean {
+    const { root, nodes, user } = this
+    let depth = 0
     let resource = bottom
-    while (resource !== root && owner[resource] === NONE) {
-      suffix.push(index.component[resource]!)
-      resource = parent[resource]!
+    while (resource !== root && nodes[resource * NODE.width + NODE.owner] === NONE) {
+      const row = resource * NODE.width
+      const rank = nodes[row + NODE.rank]!
+      if (rank === NONE) this.suffix[depth] = this.index.component[resource]!
+      this.suffixRank[depth++] = rank
+      resource = nodes[row + NODE.parent]!
     }
-    if (owner[resource] === NONE) return this.walkBeneath(root, rest) || this.visitNode(root)
-    const { user } = this
-    // Owners first: no grant needs to be looked at when one of them asks.
-    if (user !== NONE)
-      for (let at = resource; at !== NONE; at = index.folder.data[at]!) if (owner[at] === user) return true
-    for (let at = resource; at !== NONE; at = index.folder.data[at]!) {
-      if (this.visitNode(at) || this.walkBeneath(at, rest)) return true
-      for (let up = parent[at]!; up !== root; up = parent[up]!) if (this.visitNode(up)) return true
+    if (nodes[resource * NODE.width + NODE.owner] === NONE)
+      return this.walkBeneath(root, depth, isAsked) || this.visitNode(root)
+    for (let at = resource; at !== NONE; at = nodes[at * NODE.width + NODE.folder]!) {
+      const row = at * NODE.width
+      if (user !== NONE && nodes[row + NODE.owner] === user) return true
+      if (this.visitNode(at) || this.walkBeneath(at, depth, isAsked)) return true
+      for (
+        let up = nodes[row + NODE.parent]!;
+        up !== root && up !== NONE;
+        up = nodes[up * NODE.width + NODE.parent]!
+      )
+        if (this.visitNode(up)) return true
     }
     return this.visitNode(root)
   }
 
   /** Visits the nodes beneath `top` that the suffix passes, and the stronger modes beside each. */
-  private walkBeneath(top: number, rest: readonly string[]): boolean {
-    const { suffix } = this
+  private walkBeneath(top: number, depth: number, isAsked: boolean): boolean {
     let at = top
-    for (let i = suffix.length - 1; i >= -rest.length; i--) {
-      at = this.stepDown(at, i >= 0 ? suffix[i]! : rest[-1 - i]!)
-      if (at === FOUND) return true
-      if (at === NONE) return false
+    for (let i = depth - 1; i >= 0; i--) {
+      at = this.stepDown(at, this.suffixRank[i]!, this.suffix[i]!)
+      if (at < 0) return at === FOUND
+      if (this.visitNode(at)) return true
+    }
+    return isAsked && this.walkRest(at)
+  }
+
+  /** On beneath a folder the asked string's end may have nodes, though it has none where it was asked. */
+  private walkRest(from: number): boolean {
+    if (this.askedRank !== NONE) {
+      const at = this.stepDown(from, this.askedRank, '')
+      return at >= 0 ? this.visitNode(at) : at === FOUND
+    }
+    let at = from
+    for (const component of this.askedRest) {
+      at = this.stepDown(at, this.ladder.indexOf(component), component)
+      if (at < 0) return at === FOUND
       if (this.visitNode(at)) return true
     }
     return false
   }
 
-  /** The child of this name, or FOUND; the stronger modes beside it are visited on the way. */
-  private stepDown(parent: number, component: string): number {
-    const { index, ladder } = this
-    const rank = ladder === undefined ? NONE : ladder.indexOf(component)
-    if (rank === NONE) return index.child(parent, component)
-    if (!index.hasFewChildren(parent)) return this.stepAmongMany(parent, rank)
-    const ranks = index.rank.data
-    const next = index.children.next.data
+  /** The child of this name, NONE or FOUND; the stronger modes beside it are visited on the way. */
+  private stepDown(node: number, rank: number, component: string): number {
+    if (rank === NONE) return this.index.child(node, component)
+    if (this.nodes[node * NODE.width + NODE.childCount]! > SIBLINGS_MAX) return this.stepAmongMany(node, rank)
+    const { nodes } = this
     let same = NONE
-    for (let child = index.children.head.data[parent]!; child !== NONE; child = next[child]!) {
-      if (ranks[child]! > rank && this.visitNode(child)) return FOUND
-      if (ranks[child] === rank) same = child
+    for (let child = nodes[node * NODE.width + NODE.firstChild]!; child !== NONE;) {
+      const row = child * NODE.width
+      if (nodes[row + NODE.rank]! > rank && this.visitNode(child)) return FOUND
+      if (nodes[row + NODE.rank] === rank) same = child
+      child = nodes[row + NODE.nextChild]!
     }
     return same
   }
 
-  private stepAmongMany(parent: number, rank: number): number {
-    const { index } = this
-    const ladder = this.ladder!
+  private stepAmongMany(node: number, rank: number): number {
+    const { index, ladder } = this
     for (let stronger = rank + 1; stronger < ladder.length; stronger++) {
-      const beside = index.child(parent, ladder[stronger]!)
+      const beside = index.child(node, ladder[stronger]!)
       if (beside !== NONE && this.visitNode(beside)) return FOUND
     }
-    return index.child(parent, ladder[rank]!)
+    return index.child(node, ladder[rank]!)
   }
 
   /** Pushes the issuers of the grants on a node that reach the current actor. True when one of them is `system`. */
   private visitNode(node: number): boolean {
-    const { index } = this
-    let grant = index.grantsOn.head.data[node]!
+    let grant = this.nodes[node * NODE.width + NODE.firstGrant]!
     if (grant === NONE) return false
-    const crowd = index.crowds.get(node)
-    if (crowd !== undefined) return this.visitCrowd(node, crowd)
-    const next = index.grantsOn.next.data
-    const holders = index.grantHolder.data
-    for (; grant !== NONE; grant = next[grant]!) {
-      const holder = holders[grant]!
+    if (this.nodes[node * NODE.width + NODE.grantCount]! >= CROWD_LEAST) {
+      const crowd = this.index.crowds.get(node)
+      if (crowd !== undefined) return this.visitCrowd(node, crowd)
+    }
+    const { grants, party, user, app } = this
+    while (grant !== NONE) {
+      const row = grant * GRANT.width
+      const holder = grants[row + GRANT.holder]!
       const reaches =
-        holder === this.party ||
-        (this.user !== NONE && index.kind[holder] === KIND_GROUP && this.isInGroup(holder)) ||
-        (holder === this.app && index.grantIssuer.data[grant] === this.appOwner)
+        holder === party ||
+        (user !== NONE && (grants[row + GRANT.flags]! & TO_GROUP) !== 0 && this.isInGroup(holder)) ||
+        (holder === app && grants[row + GRANT.issuer] === this.appOwner)
       if (reaches && this.follow(grant, node)) return true
+      grant = grants[row + GRANT.nextOn]!
     }
     return false
   }
 
   private visitCrowd(node: number, crowd: ReadonlyMap<number, readonly number[]>): boolean {
-    const { index } = this
     for (const grant of crowd.get(this.party) ?? NO_GRANTS) if (this.follow(grant, node)) return true
     if (this.app !== NONE) {
       for (const grant of crowd.get(this.app) ?? NO_GRANTS)
-        if (index.grantIssuer.data[grant] === this.appOwner && this.follow(grant, node)) return true
+        if (this.grants[grant * GRANT.width + GRANT.issuer] === this.appOwner && this.follow(grant, node))
+          return true
     }
     if (this.user === NONE) return false
     this.closeGroups()
@@ -222,9 +319,10 @@ export class FastCheck {
   }
 
   private follow(grant: number, node: number): boolean {
-    const expiry = this.index.grantExpiry.data[grant]!
-    if (expiry !== Infinity && this.time() >= expiry) return false
-    const issuer = this.index.grantIssuer.data[grant]!
+    const row = grant * GRANT.width
+    if ((this.grants[row + GRANT.flags]! & EXPIRES) !== 0 && this.time() >= this.index.expiryOf(grant))
+      return false
+    const issuer = this.grants[row + GRANT.issuer]!
     if (issuer === SYSTEM) return true
     this.push(issuer, node)
     return false
@@ -236,7 +334,7 @@ export class FastCheck {
   }
 
   private isInGroup(group: number): boolean {
-    this.closeGroups()
+    if (!this.hasClosure) this.closeGroups()
     return this.stamps[group] === this.stamp
   }
 
@@ -245,7 +343,7 @@ export class FastCheck {
     if (this.hasClosure) return
     this.hasClosure = true
     const { index, closure } = this
-    if (this.stamps.length < index.kind.length) this.stamps = new Int32Array(index.kind.length)
+    if (this.stamps.length < index.partyTable.size) this.stamps = new Int32Array(index.partyTable.size * 2)
     if (this.stamp === 0x7fffffff) {
       this.stamps.fill(0)
       this.stamp = 0
@@ -259,9 +357,8 @@ export class FastCheck {
 
   private enterGroupsOf(member: number): void {
     const { groupsOf, memberGroup } = this.index
-    const next = groupsOf.next.data
-    for (let row = groupsOf.head.data[member]!; row !== NONE; row = next[row]!)
-      this.enter(memberGroup.data[row]!)
+    for (let row = groupsOf.first(member); row !== NONE; row = groupsOf.after(row))
+      this.enter(memberGroup.get(row))
   }
 
   private enter(group: number): void {
@@ -274,9 +371,13 @@ export class FastCheck {
 const NO_CLOCK = (): number => NaN
 const ASKED = -2
 const FOUND = -2
+const NO_MODES: readonly string[] = []
 const NOTHING: readonly string[] = []
 const NO_GRANTS: readonly number[] = []
-/** Below this no component and no string can break a limit; PLAIN bounds how many components there are. */
+
+/** At this length no limit can be broken, not even that of 32 components. */
+const SHORT_MAX = 63
+/** At this length no component and no string can break a limit; PLAIN bounds how many components there are. */
 const LENGTH_MAX = 255
 const PLAIN =
   // oxlint-disable-next-line no-control-regex -- control characters are what is being looked for

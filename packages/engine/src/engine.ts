@@ -475,9 +475,9 @@ export class Engine {
     if (issuer === NONE || holder === NONE || node === NONE) return
     for (const grant of this.narrowest(issuer, holder, node)) {
       const fits =
-        (issuer === undefined || index.grantIssuer.data[grant] === issuer) &&
-        (holder === undefined || index.grantHolder.data[grant] === holder) &&
-        (node === undefined || index.grantNode.data[grant] === node)
+        (issuer === undefined || index.grantIssuer.get(grant) === issuer) &&
+        (holder === undefined || index.grantHolder.get(grant) === holder) &&
+        (node === undefined || index.grantNode.get(grant) === node)
       if (fits) yield index.grantFact(grant)
     }
   }

@@ -174,7 +174,7 @@ function actorBreaks(inquiry: Inquiry, { actor }: State): BrokenLink[] {
     by: whoResumes(inquiry, of),
   }))
   if (inquiry.hasTokenExpired(actor)) {
-    const issuer = inquiry.index.partyText[inquiry.index.base.data[actor.row]!]!
+    const issuer = inquiry.index.partyText[inquiry.index.base.get(actor.row)]!
     breaks.push({
       problem: 'expired',
       detail: `${actor.text} has expired; its issuer can make a new one`,
@@ -271,7 +271,7 @@ const RESOURCE_COMPONENTS: ReadonlyMap<string, number> = new Map([
 /** At most 20, `system` first. */
 function whoResumes(inquiry: Inquiry, suspended: string): string[] {
   if (suspended.startsWith('token:'))
-    return [inquiry.index.partyText[inquiry.index.base.data[inquiry.index.parties.get(suspended)!]!]!]
+    return [inquiry.index.partyText[inquiry.index.base.get(inquiry.index.parties.get(suspended)!)]!]
   const { holders } = findHolders(
     inquiry,
     suspended.startsWith('app:') ? 'castellan:apps' : 'castellan:users',

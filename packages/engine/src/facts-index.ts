@@ -1,6 +1,6 @@
 import { parseParty } from './actor.ts'
 import { BUILT_IN_NAMESPACES, isBuiltInNamespace } from './catalog.ts'
-import { Chains, flatten, FloatColumn, IntColumn, NONE, Rows } from './columns.ts'
+import { Chains, flatten, FloatColumn, NONE, Table } from './columns.ts'
 import { invariant } from './errors.ts'
 import type {
   AppFact,
@@ -37,73 +37,188 @@ export const KIND_USER_APP = 5
 
 export const SYSTEM = 0
 
-const EXISTS = 1
-const SUSPENDED = 2
+export const EXISTS = 1
+export const SUSPENDED = 2
 const FULL = 4
+
+export const EXPIRES = 1
+export const TO_GROUP = 2
 
 /** Grants of one permission beyond which they are looked up by holder instead of walked. */
 const CROWDED = 24
+/** Below this a permission has no crowd. */
+export const CROWD_LEAST = CROWDED / 2
 /** Children of one node beyond which they are looked up by name instead of walked. */
-const SIBLINGS_MAX = 8
+export const SIBLINGS_MAX = 8
 
 export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
+/** Fields of a node's row: 16, one cache line. */
+export const NODE = {
+  width: 16,
+  parent: 0,
+  firstChild: 1,
+  nextChild: 2,
+  prevChild: 3,
+  childCount: 4,
+  rank: 5,
+  owner: 6,
+  nextOwned: 7,
+  prevOwned: 8,
+  folder: 9,
+  firstContent: 10,
+  nextContent: 11,
+  prevContent: 12,
+  firstGrant: 13,
+  grantCount: 14,
+} as const
+
+/** Fields of a grant's row. */
+export const GRANT = {
+  width: 10,
+  holder: 0,
+  nextOn: 1,
+  issuer: 2,
+  flags: 3,
+  node: 4,
+  prevOn: 5,
+  nextHeld: 6,
+  prevHeld: 7,
+  nextIssued: 8,
+  prevIssued: 9,
+} as const
+
+/** Fields of a party's row. */
+export const PARTY = {
+  width: 16,
+  kind: 0,
+  flags: 1,
+  base: 2,
+  firstGroup: 3,
+  firstBased: 4,
+  nextBased: 5,
+  prevBased: 6,
+  app: 7,
+  firstOfApp: 8,
+  nextOfApp: 9,
+  prevOfApp: 10,
+  firstMember: 11,
+  firstOwned: 12,
+  firstHeld: 13,
+  firstIssued: 14,
+} as const
+
+/** Fields of a membership's row. */
+export const MEMBER = {
+  width: 6,
+  group: 0,
+  nextGroup: 1,
+  party: 2,
+  prevGroup: 3,
+  nextMember: 4,
+  prevMember: 5,
+} as const
+
 export class FactsIndex implements FactReader {
-  // Parties, one row each.
+  readonly partyTable = new Table(PARTY.width)
   readonly parties = new Map<string, number>()
   readonly partyText: string[] = []
-  private readonly partyRows = new Rows()
-  kind = new Uint8Array(16)
-  private flags = new Uint8Array(16)
+  readonly kind = this.partyTable.field(PARTY.kind)
+  /** EXISTS, SUSPENDED, FULL. */
+  readonly flags = this.partyTable.field(PARTY.flags)
   /** user-app: its user; token: its issuer; app and group: their owner. */
-  readonly belongsTo = new Chains()
-  readonly base = new IntColumn()
+  readonly base = this.partyTable.field(PARTY.base)
+  readonly belongsTo = chains(
+    this.partyTable,
+    PARTY.firstBased,
+    this.partyTable,
+    PARTY.nextBased,
+    PARTY.prevBased,
+  )
   /** user-app: its app. */
-  readonly appSide = new Chains()
-  readonly appOf = new IntColumn()
+  readonly appOf = this.partyTable.field(PARTY.app)
+  readonly appSide = chains(
+    this.partyTable,
+    PARTY.firstOfApp,
+    this.partyTable,
+    PARTY.nextOfApp,
+    PARTY.prevOfApp,
+  )
   private readonly tokenExpiry = new Map<number, number>()
   private readonly partyNames = new Map<number, string>()
   private readonly appNames = new Map<string, Set<number>>()
 
-  // Memberships.
-  private readonly memberRows = new Rows()
-  readonly memberGroup = new IntColumn()
-  readonly memberParty = new IntColumn()
-  readonly groupsOf = new Chains()
-  readonly membersOf = new Chains()
+  readonly memberTable = new Table(MEMBER.width)
+  readonly memberGroup = this.memberTable.field(MEMBER.group)
+  readonly memberParty = this.memberTable.field(MEMBER.party)
+  readonly groupsOf = chains(
+    this.partyTable,
+    PARTY.firstGroup,
+    this.memberTable,
+    MEMBER.nextGroup,
+    MEMBER.prevGroup,
+  )
+  readonly membersOf = chains(
+    this.partyTable,
+    PARTY.firstMember,
+    this.memberTable,
+    MEMBER.nextMember,
+    MEMBER.prevMember,
+  )
 
-  // Permission strings, one node a component.
-  private readonly nodeRows = new Rows()
+  /** Permission strings as a trie, one node a component. */
+  readonly nodeTable = new Table(NODE.width)
   readonly component: string[] = []
-  readonly parent = new IntColumn()
-  readonly children = new Chains()
+  readonly parent = this.nodeTable.field(NODE.parent)
+  readonly children = chains(this.nodeTable, NODE.firstChild, this.nodeTable, NODE.nextChild, NODE.prevChild)
+  readonly childCount = this.nodeTable.field(NODE.childCount)
+  /** Of nodes with more than SIBLINGS_MAX children: those by name. */
   private readonly childMaps = new Map<number, Map<string, number>>()
   readonly roots = new Map<string, number>()
   /** Place of the component in the ladder of its namespace; NONE when it is no mode. */
-  readonly rank = new IntColumn()
+  readonly rank = this.nodeTable.field(NODE.rank)
 
-  // Resources are nodes with an owner.
-  readonly owner = new IntColumn()
-  readonly ownedBy = new Chains()
+  /** Resources are nodes with an owner. */
+  readonly owner = this.nodeTable.field(NODE.owner)
+  readonly ownedBy = chains(this.partyTable, PARTY.firstOwned, this.nodeTable, NODE.nextOwned, NODE.prevOwned)
   /** The folder a resource is in. */
-  readonly folder = new IntColumn()
-  readonly contents = new Chains()
+  readonly folder = this.nodeTable.field(NODE.folder)
+  readonly contents = chains(
+    this.nodeTable,
+    NODE.firstContent,
+    this.nodeTable,
+    NODE.nextContent,
+    NODE.prevContent,
+  )
   private readonly resourceNames = new Map<number, string>()
   /** By folder (or root node, for what is in none), then by given name. */
   private readonly named = new Map<number, Map<string, number>>()
   /** Roots of namespaces whose resources lie within one another, or are named like a mode: not for the fast walk. */
   readonly irregular = new Set<number>()
 
-  // Grants.
-  private readonly grantRows = new Rows()
-  readonly grantIssuer = new IntColumn()
-  readonly grantHolder = new IntColumn()
-  readonly grantNode = new IntColumn()
-  readonly grantExpiry = new FloatColumn()
-  readonly grantsOn = new Chains()
-  readonly grantsHeld = new Chains()
-  readonly grantsIssued = new Chains()
-  readonly grantCount = new IntColumn()
+  readonly grantTable = new Table(GRANT.width)
+  readonly grantIssuer = this.grantTable.field(GRANT.issuer)
+  readonly grantHolder = this.grantTable.field(GRANT.holder)
+  readonly grantNode = this.grantTable.field(GRANT.node)
+  /** EXPIRES, TO_GROUP. */
+  private readonly grantFlags = this.grantTable.field(GRANT.flags)
+  private readonly expiries = new FloatColumn()
+  readonly grantsOn = chains(this.nodeTable, NODE.firstGrant, this.grantTable, GRANT.nextOn, GRANT.prevOn)
+  readonly grantsHeld = chains(
+    this.partyTable,
+    PARTY.firstHeld,
+    this.grantTable,
+    GRANT.nextHeld,
+    GRANT.prevHeld,
+  )
+  readonly grantsIssued = chains(
+    this.partyTable,
+    PARTY.firstIssued,
+    this.grantTable,
+    GRANT.nextIssued,
+    GRANT.prevIssued,
+  )
+  readonly grantCount = this.nodeTable.field(NODE.grantCount)
   /** Of crowded nodes: grants by holder. */
   readonly crowds = new Map<number, Map<number, number[]>>()
   private readonly extras = new Map<number, JsonObject>()
@@ -193,7 +308,7 @@ export class FactsIndex implements FactReader {
       }
       case 'resource': {
         const node = this.findNode(key.permission)
-        return node === NONE || this.owner.data[node] === NONE ? undefined : this.resourceFact(node)
+        return node === NONE || this.owner.get(node) === NONE ? undefined : this.resourceFact(node)
       }
       case 'member':
         return this.findMember(key) === NONE
@@ -224,11 +339,11 @@ export class FactsIndex implements FactReader {
       case 'group':
       case 'app':
       case 'token':
-        for (let party = 1; party < this.partyRows.size; party++) {
+        for (let party = 1; party < this.partyTable.size; party++) {
           const text = this.partyText[party]!
           if (
             text.startsWith(`${kind}:`) &&
-            this.kind[party] !== KIND_USER_APP &&
+            this.kind.get(party) !== KIND_USER_APP &&
             this.exists(party) &&
             !isBuiltInGroup(text)
           )
@@ -239,7 +354,7 @@ export class FactsIndex implements FactReader {
         for (const root of this.roots.values()) yield* this.resourcesIn(root)
         return
       case 'member':
-        for (let party = 0; party < this.partyRows.size; party++) {
+        for (let party = 0; party < this.partyTable.size; party++) {
           for (const row of this.groupsOf.of(party)) yield this.memberFact(row)
         }
         return
@@ -247,8 +362,9 @@ export class FactsIndex implements FactReader {
         for (const grant of this.allGrants()) yield this.grantFact(grant)
         return
       case 'suspension':
-        for (let party = 1; party < this.partyRows.size; party++) {
-          if ((this.flags[party]! & SUSPENDED) !== 0) yield { kind: 'suspension', of: this.partyText[party]! }
+        for (let party = 1; party < this.partyTable.size; party++) {
+          if ((this.flags.get(party) & SUSPENDED) !== 0)
+            yield { kind: 'suspension', of: this.partyText[party]! }
         }
     }
   }
@@ -257,7 +373,7 @@ export class FactsIndex implements FactReader {
   private *resourcesIn(root: number): Generator<ResourceFact> {
     const pending: number[] = []
     for (const node of this.nodesBeneath(root)) {
-      if (this.owner.data[node] !== NONE && this.folder.data[node] === NONE) pending.push(node)
+      if (this.owner.get(node) !== NONE && this.folder.get(node) === NONE) pending.push(node)
     }
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
       yield this.resourceFact(node)
@@ -280,61 +396,43 @@ export class FactsIndex implements FactReader {
   internParty(text: string): number {
     const known = this.parties.get(text)
     if (known !== undefined) return known
-    const party = this.partyRows.take()
-    this.ensureParties(party + 1)
+    const party = this.partyTable.take()
+    this.flags.set(party, 0)
     const kept = flatten(text)
     this.parties.set(kept, party)
     this.partyText[party] = kept
     const parsed = parseParty(text)
     switch (parsed.kind) {
       case 'system':
-        this.kind[party] = KIND_SYSTEM
+        this.kind.set(party, KIND_SYSTEM)
         break
       case 'user':
-        this.kind[party] = KIND_USER
+        this.kind.set(party, KIND_USER)
         break
       case 'group':
-        this.kind[party] = KIND_GROUP
+        this.kind.set(party, KIND_GROUP)
         break
       case 'app':
-        this.kind[party] = KIND_APP
+        this.kind.set(party, KIND_APP)
         break
       case 'token':
-        this.kind[party] = KIND_TOKEN
+        this.kind.set(party, KIND_TOKEN)
         break
       case 'user-app': {
-        this.kind[party] = KIND_USER_APP
+        this.kind.set(party, KIND_USER_APP)
         this.setBase(party, this.internParty(`user:${parsed.user}`))
         const app = this.internParty(`app:${parsed.app}`)
-        this.appOf.data[party] = app
+        this.appOf.set(party, app)
         this.appSide.link(app, party)
       }
     }
     return party
   }
 
-  private ensureParties(size: number): void {
-    if (size > this.kind.length) {
-      this.kind = grownBytes(this.kind, size)
-      this.flags = grownBytes(this.flags, size)
-    }
-    this.belongsTo.ensureOwners(size)
-    this.belongsTo.ensureRows(size)
-    this.appSide.ensureOwners(size)
-    this.appSide.ensureRows(size)
-    this.base.ensure(size)
-    this.appOf.ensure(size)
-    this.groupsOf.ensureOwners(size)
-    this.membersOf.ensureOwners(size)
-    this.ownedBy.ensureOwners(size)
-    this.grantsHeld.ensureOwners(size)
-    this.grantsIssued.ensureOwners(size)
-  }
-
   private setBase(party: number, base: number): void {
-    const before = this.base.data[party]!
+    const before = this.base.get(party)
     if (before !== NONE) this.belongsTo.unlink(before, party)
-    this.base.data[party] = base
+    this.base.set(party, base)
     if (base !== NONE) this.belongsTo.link(base, party)
   }
 
@@ -352,17 +450,17 @@ export class FactsIndex implements FactReader {
 
   /** An app acting for a user exists when both do. */
   exists(party: number): boolean {
-    if (this.kind[party] === KIND_USER_APP)
-      return this.exists(this.base.data[party]!) && this.exists(this.appOf.data[party]!)
-    return (this.flags[party]! & EXISTS) !== 0
+    if (this.kind.get(party) === KIND_USER_APP)
+      return this.exists(this.base.get(party)) && this.exists(this.appOf.get(party))
+    return (this.flags.get(party) & EXISTS) !== 0
   }
 
   isPartySuspended(party: number): boolean {
-    return (this.flags[party]! & SUSPENDED) !== 0
+    return (this.flags.get(party) & SUSPENDED) !== 0
   }
 
   isFullToken(party: number): boolean {
-    return (this.flags[party]! & FULL) !== 0
+    return (this.flags.get(party) & FULL) !== 0
   }
 
   /** Milliseconds, Infinity when it does not expire. */
@@ -372,18 +470,18 @@ export class FactsIndex implements FactReader {
 
   /** Exists, is not suspended, has not expired: whoever is not live holds nothing. */
   isLive(party: number, now: number): boolean {
-    switch (this.kind[party]) {
+    switch (this.kind.get(party)) {
       case KIND_USER_APP:
-        return this.isLive(this.base.data[party]!, now) && this.isLive(this.appOf.data[party]!, now)
+        return this.isLive(this.base.get(party), now) && this.isLive(this.appOf.get(party), now)
       case KIND_TOKEN:
-        return (this.flags[party]! & (EXISTS | SUSPENDED)) === EXISTS && now < this.tokenExpiresAt(party)
+        return (this.flags.get(party) & (EXISTS | SUSPENDED)) === EXISTS && now < this.tokenExpiresAt(party)
       default:
-        return (this.flags[party]! & (EXISTS | SUSPENDED)) === EXISTS
+        return (this.flags.get(party) & (EXISTS | SUSPENDED)) === EXISTS
     }
   }
 
   private setFlag(party: number, flag: number, on: boolean): void {
-    this.flags[party] = on ? this.flags[party]! | flag : this.flags[party]! & ~flag
+    this.flags.set(party, on ? this.flags.get(party) | flag : this.flags.get(party) & ~flag)
   }
 
   /** The name people see: the given one, else the id; other parties as they are written. */
@@ -422,7 +520,7 @@ export class FactsIndex implements FactReader {
 
   private setPartyName(party: number, name: string | undefined): void {
     const before = this.partyNames.get(party)
-    const isApp = this.kind[party] === KIND_APP
+    const isApp = this.kind.get(party) === KIND_APP
     if (isApp && before !== undefined) {
       const namesakes = this.appNames.get(before)!
       namesakes.delete(party)
@@ -445,7 +543,7 @@ export class FactsIndex implements FactReader {
     this.setPartyName(party, undefined)
     this.setFlag(party, EXISTS | FULL, false)
     this.tokenExpiry.delete(party)
-    if (this.kind[party] !== KIND_USER) this.setBase(party, NONE)
+    if (this.kind.get(party) !== KIND_USER) this.setBase(party, NONE)
   }
 
   private partyFact(party: number): UserFact | GroupFact | AppFact | TokenFact {
@@ -453,8 +551,8 @@ export class FactsIndex implements FactReader {
     const id = text.slice(text.indexOf(':') + 1)
     const name = this.partyNames.get(party)
     const named = name === undefined ? {} : { name }
-    const base = (): string => this.partyText[this.base.data[party]!]!
-    switch (this.kind[party]) {
+    const base = (): string => this.partyText[this.base.get(party)]!
+    switch (this.kind.get(party)) {
       case KIND_USER:
         return { kind: 'user', id, ...named }
       case KIND_GROUP:
@@ -478,15 +576,11 @@ export class FactsIndex implements FactReader {
 
   private putMember(fact: MemberFact): void {
     if (this.findMember(fact) !== NONE) return
-    const row = this.memberRows.take()
-    this.memberGroup.ensure(row + 1)
-    this.memberParty.ensure(row + 1)
-    this.groupsOf.ensureRows(row + 1)
-    this.membersOf.ensureRows(row + 1)
+    const row = this.memberTable.take()
     const group = this.internParty(`group:${fact.group}`)
     const member = this.internParty(fact.member)
-    this.memberGroup.data[row] = group
-    this.memberParty.data[row] = member
+    this.memberGroup.set(row, group)
+    this.memberParty.set(row, member)
     this.groupsOf.link(member, row)
     this.membersOf.link(group, row)
   }
@@ -494,24 +588,24 @@ export class FactsIndex implements FactReader {
   private removeMember(key: { readonly group: string; readonly member: string }): void {
     const row = this.findMember(key)
     invariant(row !== NONE, 'a membership that is not there was removed')
-    this.groupsOf.unlink(this.memberParty.data[row]!, row)
-    this.membersOf.unlink(this.memberGroup.data[row]!, row)
-    this.memberRows.give(row)
+    this.groupsOf.unlink(this.memberParty.get(row), row)
+    this.membersOf.unlink(this.memberGroup.get(row), row)
+    this.memberTable.give(row)
   }
 
   private findMember(key: { readonly group: string; readonly member: string }): number {
     const group = this.parties.get(`group:${key.group}`)
     const member = this.parties.get(key.member)
     if (group === undefined || member === undefined) return NONE
-    for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.next.data[row]!) {
-      if (this.memberGroup.data[row] === group) return row
+    for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.after(row)) {
+      if (this.memberGroup.get(row) === group) return row
     }
     return NONE
   }
 
   memberFact(row: number): MemberFact {
-    const group = this.partyText[this.memberGroup.data[row]!]!
-    return { kind: 'member', group: group.slice(6), member: this.partyText[this.memberParty.data[row]!]! }
+    const group = this.partyText[this.memberGroup.get(row)]!
+    return { kind: 'member', group: group.slice(6), member: this.partyText[this.memberParty.get(row)]! }
   }
 
   // ---- permission strings
@@ -529,29 +623,22 @@ export class FactsIndex implements FactReader {
   }
 
   child(node: number, component: string): number {
-    const map = this.childMaps.get(node)
-    if (map !== undefined) return map.get(component) ?? NONE
-    const next = this.children.next.data
-    for (let child = this.children.head.data[node]!; child !== NONE; child = next[child]!) {
+    if (this.childCount.get(node) > SIBLINGS_MAX) return this.childMaps.get(node)!.get(component) ?? NONE
+    for (let child = this.children.first(node); child !== NONE; child = this.children.after(child)) {
       if (this.component[child] === component) return child
     }
     return NONE
   }
 
-  /** True when the children are few enough to be walked. */
-  hasFewChildren(node: number): boolean {
-    return !this.childMaps.has(node)
-  }
-
   permissionOf(node: number): string {
     const parts: string[] = []
-    for (let at = node; at !== NONE; at = this.parent.data[at]!) parts.push(this.component[at]!)
+    for (let at = node; at !== NONE; at = this.parent.get(at)) parts.push(this.component[at]!)
     return parts.toReversed().join(':')
   }
 
   rootOf(node: number): number {
     let root = node
-    for (let up = this.parent.data[root]!; up !== NONE; up = this.parent.data[root]!) root = up
+    for (let up = this.parent.get(root); up !== NONE; up = this.parent.get(root)) root = up
     return root
   }
 
@@ -570,23 +657,13 @@ export class FactsIndex implements FactReader {
   }
 
   private makeNode(parent: number, component: string): number {
-    const node = this.nodeRows.take()
-    this.parent.ensure(node + 1)
-    this.children.ensureOwners(node + 1)
-    this.children.ensureRows(node + 1)
-    this.rank.ensure(node + 1)
-    this.owner.ensure(node + 1)
-    this.ownedBy.ensureRows(node + 1)
-    this.folder.ensure(node + 1)
-    this.contents.ensureOwners(node + 1)
-    this.contents.ensureRows(node + 1)
-    this.grantsOn.ensureOwners(node + 1)
-    this.grantCount.ensure(node + 1)
+    const node = this.nodeTable.take()
+    this.childCount.set(node, 0)
     const kept = this.keepComponent(parent, component)
     this.component[node] = kept
-    this.parent.data[node] = parent
-    this.rank.data[node] = parent === NONE ? NONE : this.rankOf(parent, kept)
-    this.grantCount.data[node] = 0
+    this.parent.set(node, parent)
+    this.rank.set(node, parent === NONE ? NONE : this.rankOf(parent, kept))
+    this.grantCount.set(node, 0)
     if (parent !== NONE) this.adopt(parent, node)
     return node
   }
@@ -604,40 +681,46 @@ export class FactsIndex implements FactReader {
 
   private adopt(parent: number, node: number): void {
     this.children.link(parent, node)
+    const count = this.countChild(parent, 1)
+    if (count <= SIBLINGS_MAX) return
     const map = this.childMaps.get(parent)
     if (map !== undefined) {
       map.set(this.component[node]!, node)
       return
     }
-    let count = 0
-    for (let child = this.children.first(parent); child !== NONE; child = this.children.next.data[child]!)
-      count++
-    if (count > SIBLINGS_MAX) {
-      const all = new Map<string, number>()
-      for (const child of this.children.of(parent)) all.set(this.component[child]!, child)
-      this.childMaps.set(parent, all)
-    }
+    const all = new Map<string, number>()
+    for (const child of this.children.of(parent)) all.set(this.component[child]!, child)
+    this.childMaps.set(parent, all)
+  }
+
+  private disown(parent: number, node: number): void {
+    this.children.unlink(parent, node)
+    const count = this.countChild(parent, -1)
+    if (count > SIBLINGS_MAX) this.childMaps.get(parent)!.delete(this.component[node]!)
+    else if (count === SIBLINGS_MAX) this.childMaps.delete(parent)
+  }
+
+  private countChild(parent: number, by: 1 | -1): number {
+    const count = this.childCount.get(parent) + by
+    this.childCount.set(parent, count)
+    return count
   }
 
   /** Takes away nodes that no fact names any more, upwards. */
   private prune(from: number): void {
     let node = from
     while (node !== NONE && this.isUnused(node)) {
-      const parent = this.parent.data[node]!
+      const parent = this.parent.get(node)
       if (parent === NONE) {
         this.roots.delete(this.component[node]!)
         this.irregular.delete(node)
         this.ladders.delete(node)
       } else {
-        this.children.unlink(parent, node)
-        const map = this.childMaps.get(parent)
-        map?.delete(this.component[node]!)
-        if (map?.size === 0) this.childMaps.delete(parent)
+        this.disown(parent, node)
       }
-      this.childMaps.delete(node)
       this.component[node] = ''
-      this.parent.data[node] = NONE
-      this.nodeRows.give(node)
+      this.parent.set(node, NONE)
+      this.nodeTable.give(node)
       node = parent
     }
   }
@@ -645,13 +728,13 @@ export class FactsIndex implements FactReader {
   private isUnused(node: number): boolean {
     if (
       this.children.first(node) !== NONE ||
-      this.owner.data[node] !== NONE ||
+      this.owner.get(node) !== NONE ||
       this.grantsOn.first(node) !== NONE
     )
       return false
     // A folder that is not declared yet, while facts are being loaded in any order.
     if (this.contents.first(node) !== NONE) return false
-    return this.parent.data[node] !== NONE || !this.namespaces.has(this.component[node]!)
+    return this.parent.get(node) !== NONE || !this.namespaces.has(this.component[node]!)
   }
 
   private putNamespace(fact: NamespaceFact): void {
@@ -662,7 +745,7 @@ export class FactsIndex implements FactReader {
     else this.ladders.set(root, fact.modes)
     if (known === undefined) return
     for (const node of this.nodesBeneath(root)) {
-      if (node !== root) this.rank.data[node] = fact.modes?.indexOf(this.component[node]!) ?? NONE
+      if (node !== root) this.rank.set(node, fact.modes?.indexOf(this.component[node]!) ?? NONE)
     }
     if (fact.modes !== undefined && this.children.first(root) !== NONE) this.irregular.add(root)
   }
@@ -671,14 +754,14 @@ export class FactsIndex implements FactReader {
 
   private putResource(fact: ResourceFact): void {
     const node = this.internNode(fact.permission)
-    if (this.owner.data[node] !== NONE) this.unlinkResource(node)
+    if (this.owner.get(node) !== NONE) this.unlinkResource(node)
     else this.noteIrregular(node)
     const owner = this.internParty(fact.owner)
-    this.owner.data[node] = owner
+    this.owner.set(node, owner)
     this.ownedBy.link(owner, node)
     if (fact.parent !== undefined) {
       const folder = this.internNode(fact.parent)
-      this.folder.data[node] = folder
+      this.folder.set(node, folder)
       this.contents.link(folder, node)
     }
     if (fact.name !== undefined) {
@@ -699,15 +782,15 @@ export class FactsIndex implements FactReader {
       if (siblings.size === 0) this.named.delete(place)
       this.resourceNames.delete(node)
     }
-    this.ownedBy.unlink(this.owner.data[node]!, node)
-    this.owner.data[node] = NONE
-    const folder = this.folder.data[node]!
+    this.ownedBy.unlink(this.owner.get(node), node)
+    this.owner.set(node, NONE)
+    const folder = this.folder.get(node)
     if (folder !== NONE) this.contents.unlink(folder, node)
-    this.folder.data[node] = NONE
+    this.folder.set(node, NONE)
   }
 
   private removeResource(node: number): void {
-    const folder = this.folder.data[node]!
+    const folder = this.folder.get(node)
     this.unlinkResource(node)
     this.prune(node)
     if (folder !== NONE) this.prune(folder)
@@ -715,7 +798,7 @@ export class FactsIndex implements FactReader {
 
   /** Where its name must be unique: its folder, or its namespace's root. */
   placeOf(node: number): number {
-    const folder = this.folder.data[node]!
+    const folder = this.folder.get(node)
     return folder === NONE ? this.rootOf(node) : folder
   }
 
@@ -723,25 +806,25 @@ export class FactsIndex implements FactReader {
   private noteIrregular(node: number): void {
     const root = this.rootOf(node)
     if (this.irregular.has(root)) return
-    let irregular = this.parent.data[node] === NONE
-    for (let at = node; at !== root && !irregular; at = this.parent.data[at]!) {
-      irregular = this.rank.data[at] !== NONE || (at !== node && this.owner.data[at] !== NONE)
+    let irregular = this.parent.get(node) === NONE
+    for (let at = node; at !== root && !irregular; at = this.parent.get(at)) {
+      irregular = this.rank.get(at) !== NONE || (at !== node && this.owner.get(at) !== NONE)
     }
     if (!irregular) {
       for (const beneath of this.nodesBeneath(node)) {
-        if (beneath !== node && this.owner.data[beneath] !== NONE) irregular = true
+        if (beneath !== node && this.owner.get(beneath) !== NONE) irregular = true
       }
     }
     if (irregular) this.irregular.add(root)
   }
 
   resourceFact(node: number): ResourceFact {
-    const folder = this.folder.data[node]!
+    const folder = this.folder.get(node)
     const name = this.resourceNames.get(node)
     return {
       kind: 'resource',
       permission: this.permissionOf(node),
-      owner: this.partyText[this.owner.data[node]!]!,
+      owner: this.partyText[this.owner.get(node)]!,
       ...(folder !== NONE && { parent: this.permissionOf(folder) }),
       ...(name !== undefined && { name }),
     }
@@ -755,7 +838,7 @@ export class FactsIndex implements FactReader {
     const byId = this.child(root, encodeComponent(name))
     const isHere =
       byId !== NONE &&
-      this.owner.data[byId] !== NONE &&
+      this.owner.get(byId) !== NONE &&
       !this.resourceNames.has(byId) &&
       this.placeOf(byId) === place
     return isHere ? byId : NONE
@@ -770,7 +853,9 @@ export class FactsIndex implements FactReader {
   private putGrant(fact: GrantFact): void {
     const known = this.findGrant(fact)
     const grant = known === NONE ? this.makeGrant(fact) : known
-    this.grantExpiry.data[grant] = fact.expiresAt === undefined ? Infinity : Date.parse(fact.expiresAt)
+    const toGroup = fact.holder.startsWith('group:') ? TO_GROUP : 0
+    this.grantFlags.set(grant, fact.expiresAt === undefined ? toGroup : toGroup | EXPIRES)
+    if (fact.expiresAt !== undefined) this.expiries.set(grant, Date.parse(fact.expiresAt))
     if (isEmpty(fact.extra)) this.extras.delete(grant)
     else this.extras.set(grant, fact.extra)
     if (fact.reason === undefined) this.reasons.delete(grant)
@@ -782,24 +867,17 @@ export class FactsIndex implements FactReader {
     readonly holder: string
     readonly permission: string
   }): number {
-    const grant = this.grantRows.take()
-    this.grantIssuer.ensure(grant + 1)
-    this.grantHolder.ensure(grant + 1)
-    this.grantNode.ensure(grant + 1)
-    this.grantExpiry.ensure(grant + 1)
-    this.grantsOn.ensureRows(grant + 1)
-    this.grantsHeld.ensureRows(grant + 1)
-    this.grantsIssued.ensureRows(grant + 1)
+    const grant = this.grantTable.take()
     const issuer = this.internParty(key.issuer)
     const holder = this.internParty(key.holder)
     const node = this.internNode(key.permission)
-    this.grantIssuer.data[grant] = issuer
-    this.grantHolder.data[grant] = holder
-    this.grantNode.data[grant] = node
+    this.grantIssuer.set(grant, issuer)
+    this.grantHolder.set(grant, holder)
+    this.grantNode.set(grant, node)
     this.grantsOn.link(node, grant)
     this.grantsHeld.link(holder, grant)
     this.grantsIssued.link(issuer, grant)
-    this.grantCount.data[node]!++
+    this.grantCount.set(node, this.grantCount.get(node) + 1)
     this.crowd(node, holder, grant)
     return grant
   }
@@ -808,31 +886,31 @@ export class FactsIndex implements FactReader {
     const crowd = this.crowds.get(node)
     if (crowd !== undefined) {
       addTo(crowd, holder, grant)
-    } else if (this.grantCount.data[node]! > CROWDED) {
+    } else if (this.grantCount.get(node) > CROWDED) {
       const made = new Map<number, number[]>()
-      for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.data[each]!, each)
+      for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.get(each), each)
       this.crowds.set(node, made)
     }
   }
 
   private removeGrant(grant: number): void {
     invariant(grant !== NONE, 'a grant that is not there was removed')
-    const node = this.grantNode.data[grant]!
-    const holder = this.grantHolder.data[grant]!
+    const node = this.grantNode.get(grant)
+    const holder = this.grantHolder.get(grant)
     this.grantsOn.unlink(node, grant)
     this.grantsHeld.unlink(holder, grant)
-    this.grantsIssued.unlink(this.grantIssuer.data[grant]!, grant)
-    this.grantCount.data[node]!--
+    this.grantsIssued.unlink(this.grantIssuer.get(grant), grant)
+    this.grantCount.set(node, this.grantCount.get(node) - 1)
     const crowd = this.crowds.get(node)
     if (crowd !== undefined) {
       const left = crowd.get(holder)!.filter((each) => each !== grant)
       if (left.length === 0) crowd.delete(holder)
       else crowd.set(holder, left)
-      if (this.grantCount.data[node]! <= CROWDED / 2) this.crowds.delete(node)
+      if (this.grantCount.get(node) < CROWD_LEAST) this.crowds.delete(node)
     }
     this.extras.delete(grant)
     this.reasons.delete(grant)
-    this.grantRows.give(grant)
+    this.grantTable.give(grant)
     this.prune(node)
   }
 
@@ -842,7 +920,7 @@ export class FactsIndex implements FactReader {
     if (issuer === undefined || holder === undefined) return NONE
     const node = this.findNode(key.permission)
     if (node === NONE) return NONE
-    for (const grant of this.grantsOf(node, holder)) if (this.grantIssuer.data[grant] === issuer) return grant
+    for (const grant of this.grantsOf(node, holder)) if (this.grantIssuer.get(grant) === issuer) return grant
     return NONE
   }
 
@@ -853,17 +931,17 @@ export class FactsIndex implements FactReader {
       yield* crowd.get(holder) ?? []
       return
     }
-    for (const grant of this.grantsOn.of(node)) if (this.grantHolder.data[grant] === holder) yield grant
+    for (const grant of this.grantsOn.of(node)) if (this.grantHolder.get(grant) === holder) yield grant
   }
 
   grantFact(grant: number): GrantFact {
-    const expiry = this.grantExpiry.data[grant]!
+    const expiry = this.expiryOf(grant)
     const reason = this.reasons.get(grant)
     return {
       kind: 'grant',
-      issuer: this.partyText[this.grantIssuer.data[grant]!]!,
-      holder: this.partyText[this.grantHolder.data[grant]!]!,
-      permission: this.permissionOf(this.grantNode.data[grant]!),
+      issuer: this.partyText[this.grantIssuer.get(grant)]!,
+      holder: this.partyText[this.grantHolder.get(grant)]!,
+      permission: this.permissionOf(this.grantNode.get(grant)),
       extra: this.grantExtra(grant),
       ...(expiry !== Infinity && { expiresAt: new Date(expiry).toISOString() }),
       ...(reason !== undefined && { reason }),
@@ -871,7 +949,12 @@ export class FactsIndex implements FactReader {
   }
 
   *allGrants(): Generator<number> {
-    for (let party = 0; party < this.partyRows.size; party++) yield* this.grantsIssued.of(party)
+    for (let party = 0; party < this.partyTable.size; party++) yield* this.grantsIssued.of(party)
+  }
+
+  /** Milliseconds; Infinity when it does not expire. */
+  expiryOf(grant: number): number {
+    return (this.grantFlags.get(grant) & EXPIRES) === 0 ? Infinity : this.expiries.get(grant)
   }
 
   grantExtra(grant: number): JsonObject {
@@ -929,10 +1012,10 @@ export class FactsIndex implements FactReader {
   /** Every group a party is in, directly or not, each with the one it came through (or the party itself). */
   groupClosure(party: number): Map<number, number> {
     const from = new Map<number, number>()
-    if (this.kind[party] === KIND_USER) from.set(this.userGroup, party)
+    if (this.kind.get(party) === KIND_USER) from.set(this.userGroup, party)
     const collect = (member: number): void => {
-      for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.next.data[row]!) {
-        const group = this.memberGroup.data[row]!
+      for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.after(row)) {
+        const group = this.memberGroup.get(row)
         if (!from.has(group)) from.set(group, member)
       }
     }
@@ -947,9 +1030,9 @@ export class FactsIndex implements FactReader {
     const users = new Set<number>()
     for (const each of groups) {
       if (each === this.userGroup) for (const user of this.allUsers()) users.add(user)
-      for (let row = this.membersOf.first(each); row !== NONE; row = this.membersOf.next.data[row]!) {
-        const member = this.memberParty.data[row]!
-        if (this.kind[member] === KIND_GROUP) groups.add(member)
+      for (let row = this.membersOf.first(each); row !== NONE; row = this.membersOf.after(row)) {
+        const member = this.memberParty.get(row)
+        if (this.kind.get(member) === KIND_GROUP) groups.add(member)
         else users.add(member)
       }
     }
@@ -957,8 +1040,8 @@ export class FactsIndex implements FactReader {
   }
 
   *allUsers(): Generator<number> {
-    for (let party = 1; party < this.partyRows.size; party++) {
-      if (this.kind[party] === KIND_USER && this.exists(party)) yield party
+    for (let party = 1; party < this.partyTable.size; party++) {
+      if (this.kind.get(party) === KIND_USER && this.exists(party)) yield party
     }
   }
 }
@@ -979,8 +1062,6 @@ function addTo(crowd: Map<number, number[]>, holder: number, grant: number): voi
   else grants.push(grant)
 }
 
-function grownBytes(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
-  const grown = new Uint8Array(Math.max(size, Math.ceil(bytes.length * 1.5)))
-  grown.set(bytes)
-  return grown
+function chains(owners: Table, head: number, rows: Table, next: number, prev: number): Chains {
+  return new Chains(owners.field(head), rows.field(next), rows.field(prev))
 }

@@ -93,9 +93,9 @@ function collectLinks(
   for (const [place, node] of nodes.entries()) {
     if (node === NONE) continue
     for (const grant of index.grantsOn.of(node)) {
-      if (now >= index.grantExpiry.data[grant]!) continue
-      const issuer = index.grantIssuer.data[grant]!
-      const holder = index.grantHolder.data[grant]!
+      if (now >= index.expiryOf(grant)) continue
+      const issuer = index.grantIssuer.get(grant)
+      const holder = index.grantHolder.get(grant)
       wait(index.partyText[issuer]!, {
         place,
         deliver: (on) => deliver(inquiry, holder, issuer, place, on, hold),
@@ -129,7 +129,7 @@ function deliver(
 ): void {
   const { index } = inquiry
   const text = index.partyText[holder]!
-  switch (index.kind[holder]) {
+  switch (index.kind.get(holder)) {
     case KIND_USER:
       return hold(text, place, 'user', on)
     case KIND_GROUP:
@@ -138,12 +138,12 @@ function deliver(
     case KIND_USER_APP:
       return hold(text, place, 'user-app', on)
     case KIND_TOKEN:
-      if (index.base.data[holder] === issuer) hold(text, place, 'access-token', on)
+      if (index.base.get(holder) === issuer) hold(text, place, 'access-token', on)
       return
     default:
-      invariant(index.kind[holder] === KIND_APP, 'a grant is held by who cannot hold one')
+      invariant(index.kind.get(holder) === KIND_APP, 'a grant is held by who cannot hold one')
       hold(text, place, 'app', on)
-      if (index.base.data[holder] !== issuer) return
+      if (index.base.get(holder) !== issuer) return
       for (const user of index.allUsers()) hold(`${index.partyText[user]!}/${text}`, place, 'app-owner', on)
   }
 }
@@ -177,10 +177,10 @@ function* fullTokensOf(inquiry: Inquiry, actor: string): Generator<string> {
   const row = index.parties.get(actor)
   // What belongs to `system` are groups and apps; it issues no tokens.
   if (row === undefined || actor === 'system') return
-  const kind = index.kind[row]
+  const kind = index.kind.get(row)
   if (kind !== KIND_USER && kind !== KIND_USER_APP) return
   for (const token of index.belongsTo.of(row))
-    if (index.kind[token] === KIND_TOKEN && index.isFullToken(token)) yield index.partyText[token]!
+    if (index.kind.get(token) === KIND_TOKEN && index.isFullToken(token)) yield index.partyText[token]!
 }
 
 /** The pathway from a holder to one who holds by right. */

@@ -253,7 +253,7 @@ export class Inquiry {
   }
 
   hasExpired(link: FoundLink): boolean {
-    return link.grant !== NONE && this.now >= this.index.grantExpiry.data[link.grant]!
+    return link.grant !== NONE && this.now >= this.index.expiryOf(link.grant)
   }
 
   private askScanner(rule: RuleBook['scanners'][number], actor: ActorRef, explosion: Explosion): FoundLink[] {

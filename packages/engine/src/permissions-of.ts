@@ -42,7 +42,7 @@ type Offer = (permission: string, source: string) => void
 function issuerOfFullToken(inquiry: Inquiry, actor: ActorRef): ActorRef | undefined {
   const { index } = inquiry
   if (actor.kind !== 'token' || !index.isFullToken(actor.row)) return undefined
-  return inquiry.actor(index.partyText[index.base.data[actor.row]!]!)
+  return inquiry.actor(index.partyText[index.base.get(actor.row)]!)
 }
 
 function offerOptions(inquiry: Inquiry, actor: ActorRef, offer: Offer): void {
@@ -56,11 +56,11 @@ function offerGrants(inquiry: Inquiry, actor: ActorRef, offer: Offer): void {
   const { index } = inquiry
   for (const { holder, via } of holdersReaching(inquiry, actor)) {
     for (const grant of index.grantsHeld.of(holder)) {
-      const issuer = index.grantIssuer.data[grant]!
-      if (via === 'app-owner' && issuer !== index.base.data[holder]) continue
-      if (via === 'access-token' && issuer !== index.base.data[holder]) continue
-      if (inquiry.now >= index.grantExpiry.data[grant]!) continue
-      const permission = index.permissionOf(index.grantNode.data[grant]!)
+      const issuer = index.grantIssuer.get(grant)
+      if (via === 'app-owner' && issuer !== index.base.get(holder)) continue
+      if (via === 'access-token' && issuer !== index.base.get(holder)) continue
+      if (inquiry.now >= index.expiryOf(grant)) continue
+      const permission = index.permissionOf(index.grantNode.get(grant))
       if (inquiry.holds(index.partyText[issuer]!, permission)) offer(permission, via)
     }
   }

@@ -235,11 +235,11 @@ export class Plan {
     if (namespaceOf(parent) !== namespaceOf(fact.permission))
       throw new FactInvalidError('parent', 'a parent is in the same namespace')
     const folder = index.findNode(parent)
-    if (folder === NONE || index.owner.data[folder] === NONE)
+    if (folder === NONE || index.owner.get(folder) === NONE)
       throw new ReferenceUnknownError('resource', parent)
     const own = index.findNode(fact.permission)
     let depth = 1
-    for (let at = folder; at !== NONE; at = index.folder.data[at]!) {
+    for (let at = folder; at !== NONE; at = index.folder.get(at)) {
       if (at === own)
         throw new ConflictError(
           'TREE_INVALID',
@@ -349,7 +349,7 @@ export class Plan {
       const top = this.index.findNode('manage:'.repeat(depth) + key.name)
       if (top === NONE) continue
       for (const node of this.index.nodesBeneath(top)) {
-        if (this.index.owner.data[node] !== NONE || this.index.grantsOn.first(node) !== NONE)
+        if (this.index.owner.get(node) !== NONE || this.index.grantsOn.first(node) !== NONE)
           used.push(this.index.permissionOf(node))
       }
     }
@@ -378,7 +378,7 @@ export class Plan {
     revoked += this.dropGrants([...index.grantsHeld.of(party), ...index.grantsIssued.of(party)])
     for (const row of [
       ...index.groupsOf.of(party),
-      ...(index.kind[party] === KIND_GROUP ? index.membersOf.of(party) : []),
+      ...(index.kind.get(party) === KIND_GROUP ? index.membersOf.of(party) : []),
     ])
       this.drop(factKey(index.memberFact(row)))
     this.drop({ kind: 'suspension', of: index.partyText[party]! })
@@ -391,7 +391,8 @@ export class Plan {
     const owned: string[] = []
     for (const node of index.ownedBy.of(party)) owned.push(index.permissionOf(node))
     for (const row of index.belongsTo.of(party))
-      if (index.kind[row] === KIND_GROUP || index.kind[row] === KIND_APP) owned.push(index.partyText[row]!)
+      if (index.kind.get(row) === KIND_GROUP || index.kind.get(row) === KIND_APP)
+        owned.push(index.partyText[row]!)
     if (owned.length > 0)
       throw new InUseError(
         'IN_USE',
@@ -424,7 +425,7 @@ export class Plan {
     for (const node of nodes) {
       for (const child of index.contents.of(node)) nodes.add(child)
       for (const beneath of index.nodesBeneath(node))
-        if (index.owner.data[beneath] !== NONE) nodes.add(beneath)
+        if (index.owner.get(beneath) !== NONE) nodes.add(beneath)
     }
     return [...nodes].map((node) => index.permissionOf(node))
   }
@@ -463,12 +464,12 @@ function requireIssuer(fact: GrantFact, index: FactsIndex): void {
 /** Rows of the apps acting for this user, or of this app acting for users. */
 function* actingApps(index: FactsIndex, party: number): Generator<number> {
   for (const row of [...index.belongsTo.of(party), ...index.appSide.of(party)])
-    if (index.kind[row] === KIND_USER_APP) yield row
+    if (index.kind.get(row) === KIND_USER_APP) yield row
 }
 
 function tokensOf(index: FactsIndex, issuer: number): string[] {
   return [...index.belongsTo.of(issuer)]
-    .filter((row) => index.kind[row] === KIND_TOKEN && index.exists(row))
+    .filter((row) => index.kind.get(row) === KIND_TOKEN && index.exists(row))
     .map((row) => index.partyText[row]!.slice('token:'.length))
 }
 

@@ -58,9 +58,9 @@ export class Reach {
     if (grant === NONE) return
     const { inquiry } = this
     const { index } = inquiry
-    if (inquiry.now >= index.grantExpiry.data[grant]!) return
-    const permission = index.permissionOf(index.grantNode.data[grant]!)
-    const issuer = index.grantIssuer.data[grant]!
+    if (inquiry.now >= index.expiryOf(grant)) return
+    const permission = index.permissionOf(index.grantNode.get(grant))
+    const issuer = index.grantIssuer.get(grant)
     if (inquiry.holds(index.partyText[issuer]!, permission)) this.deliver(grant, permission)
   }
 
@@ -71,10 +71,10 @@ export class Reach {
     if (row === NONE || memberRow === NONE) return
     for (const each of [row, ...index.groupClosure(row).keys()]) {
       for (const grant of index.grantsHeld.of(each)) {
-        const permission = index.permissionOf(index.grantNode.data[grant]!)
+        const permission = index.permissionOf(index.grantNode.get(grant))
         this.named.add(permission)
-        if (!this.inquiry.holds(index.partyText[index.grantIssuer.data[grant]!]!, permission)) continue
-        for (const user of index.kind[memberRow] === KIND_GROUP ? index.usersIn(memberRow) : [memberRow])
+        if (!this.inquiry.holds(index.partyText[index.grantIssuer.get(grant)]!, permission)) continue
+        for (const user of index.kind.get(memberRow) === KIND_GROUP ? index.usersIn(memberRow) : [memberRow])
           this.touch(user, permission)
       }
     }
@@ -90,17 +90,17 @@ export class Reach {
     for (const permission of this.namedBy(party)) {
       this.named.add(permission)
       this.touch(party, permission)
-      for (const acting of index.kind[party] === KIND_APP
+      for (const acting of index.kind.get(party) === KIND_APP
         ? index.appSide.of(party)
         : index.belongsTo.of(party)) {
-        if (index.kind[acting] === KIND_USER_APP || index.kind[acting] === KIND_TOKEN)
+        if (index.kind.get(acting) === KIND_USER_APP || index.kind.get(acting) === KIND_TOKEN)
           this.touch(acting, permission)
       }
-      if (index.kind[party] === KIND_APP)
+      if (index.kind.get(party) === KIND_APP)
         for (const user of index.allUsers()) this.touchVirtual(user, party, permission)
     }
     for (const acting of [...index.belongsTo.of(party), ...index.appSide.of(party)]) {
-      if (index.kind[acting] !== KIND_USER_APP) continue
+      if (index.kind.get(acting) !== KIND_USER_APP) continue
       for (const permission of this.namedBy(acting)) {
         this.named.add(permission)
         this.touch(acting, permission)
@@ -112,20 +112,21 @@ export class Reach {
   private namedBy(party: number): Set<string> {
     const { index } = this.inquiry
     const permissions = new Set<string>()
-    const holders = index.kind[party] === KIND_USER ? [party, ...index.groupClosure(party).keys()] : [party]
-    if (index.kind[party] === KIND_TOKEN && index.isFullToken(party))
-      for (const each of this.namedBy(index.base.data[party]!)) permissions.add(each)
+    const holders =
+      index.kind.get(party) === KIND_USER ? [party, ...index.groupClosure(party).keys()] : [party]
+    if (index.kind.get(party) === KIND_TOKEN && index.isFullToken(party))
+      for (const each of this.namedBy(index.base.get(party))) permissions.add(each)
     for (const holder of holders)
       for (const grant of index.grantsHeld.of(holder))
-        permissions.add(index.permissionOf(index.grantNode.data[grant]!))
+        permissions.add(index.permissionOf(index.grantNode.get(grant)))
     for (const grant of index.grantsIssued.of(party))
-      permissions.add(index.permissionOf(index.grantNode.data[grant]!))
+      permissions.add(index.permissionOf(index.grantNode.get(grant)))
     for (const node of index.ownedBy.of(party)) {
       permissions.add(index.permissionOf(node))
       permissions.add(`manage:${index.permissionOf(node)}`)
     }
     for (const owned of index.belongsTo.of(party))
-      if (index.kind[owned] === KIND_GROUP) permissions.add(`manage:${index.partyText[owned]!}`)
+      if (index.kind.get(owned) === KIND_GROUP) permissions.add(`manage:${index.partyText[owned]!}`)
     return permissions
   }
 
@@ -169,15 +170,15 @@ export class Reach {
 
   private deliver(grant: number, permission: string): void {
     const { index } = this.inquiry
-    const holder = index.grantHolder.data[grant]!
+    const holder = index.grantHolder.get(grant)
     this.named.add(permission)
-    switch (index.kind[holder]) {
+    switch (index.kind.get(holder)) {
       case KIND_GROUP:
         for (const user of index.usersIn(holder)) this.touch(user, permission)
         return
       case KIND_APP:
         this.touch(holder, permission)
-        if (index.base.data[holder] === index.grantIssuer.data[grant])
+        if (index.base.get(holder) === index.grantIssuer.get(grant))
           for (const user of index.allUsers()) this.touchVirtual(user, holder, permission)
         return
       default:
@@ -212,11 +213,10 @@ export class Reach {
     }
     for (const { row, permission } of this.pending) {
       for (const token of index.belongsTo.of(row))
-        if (index.kind[token] === KIND_TOKEN && index.isFullToken(token)) this.touch(token, permission)
+        if (index.kind.get(token) === KIND_TOKEN && index.isFullToken(token)) this.touch(token, permission)
       for (const grant of index.grantsIssued.of(row)) {
-        const granted = index.permissionOf(index.grantNode.data[grant]!)
-        if (now < index.grantExpiry.data[grant]! && this.covers(permission, granted))
-          this.deliver(grant, granted)
+        const granted = index.permissionOf(index.grantNode.get(grant))
+        if (now < index.expiryOf(grant) && this.covers(permission, granted)) this.deliver(grant, granted)
       }
     }
   }

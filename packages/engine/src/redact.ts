@@ -14,7 +14,7 @@ export function circleOf(inquiry: Inquiry): ((party: string) => boolean) | undef
   const { viewer, index } = inquiry
   if (viewer === 'system' || inquiry.holds(viewer, 'castellan:check')) return undefined
   const row = index.parties.get(viewer)
-  const base = row === undefined ? NONE : index.base.data[row]!
+  const base = row === undefined ? NONE : index.base.get(row)
   const principal =
     viewer.startsWith('token:') && row !== undefined && index.isFullToken(row)
       ? index.partyText[base]!
@@ -27,7 +27,7 @@ export function circleOf(inquiry: Inquiry): ((party: string) => boolean) | undef
     if (party === viewer || party === principal || party.startsWith(`${principal}/`) || groups.has(party))
       return true
     const asked = index.parties.get(party)
-    const owner = asked === undefined ? NONE : index.base.data[asked]!
+    const owner = asked === undefined ? NONE : index.base.get(asked)
     return (
       owner !== NONE &&
       (party.startsWith('token:') || party.startsWith('app:')) &&

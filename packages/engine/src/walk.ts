@@ -74,7 +74,7 @@ function linksToMend(inquiry: Inquiry, { actor, permission }: State): FoundLink[
   const giver =
     actor.kind === 'user-app'
       ? actor.text.slice(0, actor.text.indexOf('/'))
-      : index.partyText[index.base.data[actor.row]!]!
+      : index.partyText[index.base.get(actor.row)]!
   const issuerRow = index.parties.get(giver)!
   return [
     {

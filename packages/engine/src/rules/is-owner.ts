@@ -26,14 +26,14 @@ export const isOwner = {
 
   *permissionsOf(actor: string, index: FactsIndex): Generator<string> {
     const row = index.parties.get(actor)
-    if (row === undefined || index.kind[row] !== KIND_USER) return
+    if (row === undefined || index.kind.get(row) !== KIND_USER) return
     for (const node of index.ownedBy.of(row)) {
       const permission = index.permissionOf(node)
       yield permission
       yield `manage:${permission}`
     }
     for (const owned of index.belongsTo.of(row)) {
-      if (index.kind[owned] === KIND_GROUP) yield `manage:${index.partyText[owned]!}`
+      if (index.kind.get(owned) === KIND_GROUP) yield `manage:${index.partyText[owned]!}`
     }
   },
 } as const
@@ -43,7 +43,7 @@ function* ownersAlong(permission: string, index: FactsIndex): Generator<number> 
   let end = permission.indexOf(':')
   let node = index.roots.get(end < 0 ? permission : permission.slice(0, end)) ?? NONE
   while (node !== NONE) {
-    const owner = index.owner.data[node]!
+    const owner = index.owner.get(node)
     if (owner !== NONE) yield owner
     if (end < 0) return
     const start = end + 1
@@ -55,5 +55,5 @@ function* ownersAlong(permission: string, index: FactsIndex): Generator<number> 
 function ownerOfGroup(permission: string, index: FactsIndex): number {
   const [, id] = permission.split(':')
   const group = index.findExisting(`group:${id}`)
-  return group === NONE ? NONE : index.base.data[group]!
+  return group === NONE ? NONE : index.base.get(group)
 }

@@ -11,7 +11,7 @@ export const resourceTree = {
     let end = permission.indexOf(':')
     let node = index.roots.get(end < 0 ? permission : permission.slice(0, end)) ?? NONE
     while (node !== NONE) {
-      const folder = index.folder.data[node]!
+      const folder = index.folder.get(node)
       if (folder !== NONE) found.push(index.permissionOf(folder) + (end < 0 ? '' : permission.slice(end)))
       if (end < 0) break
       const start = end + 1

@@ -50,8 +50,8 @@ const userGroup: BuiltInScanner = {
         continue
       }
       for (const grant of index.grantsOn.of(node)) {
-        const holder = index.grantHolder.data[grant]!
-        if (index.kind[holder] !== KIND_GROUP) continue
+        const holder = index.grantHolder.get(grant)
+        if (index.kind.get(holder) !== KIND_GROUP) continue
         closure ??= index.groupClosure(actor.row)
         if (closure.has(holder)) links.push(groupLink(grant, place, closure, actor, index))
       }
@@ -74,7 +74,7 @@ const appOwner: BuiltInScanner = {
   doc: "grants from an app's owner to the app, for every user of it",
   find(actor, explosion, index) {
     if (actor.kind !== 'user-app') return []
-    const owner = index.base.data[actor.app]!
+    const owner = index.base.get(actor.app)
     return grantsTo(actor.app, 'app-owner', explosion, index).filter((link) => link.issuerRow === owner)
   },
 }
@@ -93,7 +93,7 @@ const accessToken: BuiltInScanner = {
   doc: 'grants to a token, or all its issuer holds when it was made for full access',
   find(actor, explosion, index) {
     if (actor.kind !== 'token' || actor.row === NONE) return []
-    const issuer = index.base.data[actor.row]!
+    const issuer = index.base.get(actor.row)
     const links = grantsTo(actor.row, 'access-token', explosion, index).filter(
       (link) => link.issuerRow === issuer,
     )
@@ -143,21 +143,21 @@ function groupLink(
   index: FactsIndex,
 ): FoundLink {
   const groups: string[] = []
-  for (let group = index.grantHolder.data[grant]!; group !== actor.row; group = closure.get(group)!) {
+  for (let group = index.grantHolder.get(grant); group !== actor.row; group = closure.get(group)!) {
     groups.push(index.partyText[group]!.slice('group:'.length))
   }
   return { ...grantLink(grant, 'user-group', place, index), groups: groups.toReversed() }
 }
 
 function grantLink(grant: number, via: string, place: number, index: FactsIndex): FoundLink {
-  const issuerRow = index.grantIssuer.data[grant]!
+  const issuerRow = index.grantIssuer.get(grant)
   return {
     via,
     place,
-    permission: index.permissionOf(index.grantNode.data[grant]!),
+    permission: index.permissionOf(index.grantNode.get(grant)),
     issuer: index.partyText[issuerRow]!,
     issuerRow,
-    holder: index.partyText[index.grantHolder.data[grant]!]!,
+    holder: index.partyText[index.grantHolder.get(grant)]!,
     grant,
     extra: index.grantExtra(grant),
   }
