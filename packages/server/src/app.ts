@@ -1,8 +1,9 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { PROBLEM_TYPE, EdgeError, problemOf } from '@castellan/protocol'
 import { Hono } from 'hono'
 import type { Context } from './context.ts'
 import { DECISIONS } from './decisions.ts'
-import { headersFor, logProblem } from './edge/send.ts'
+import { headersFor, isWhole, logProblem, sendProblem } from './edge/send.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { grantRoutes } from './routes/grants.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -36,8 +37,14 @@ function refuseRoute(request: Request, context: Context): Response {
 }
 
 function refuse(request: Request, error: unknown, context: Context, headers: Readonly<Record<string, string>> = {}): Response {
+  const { incoming, outgoing } = request.env
+  if (!isWhole(incoming)) {
+    // The framework would cut the connection while the rest of the body still comes, and our answer with it.
+    sendProblem(incoming, outgoing, requestIdAt(request), error, context.log)
+    return RESPONSE_ALREADY_SENT
+  }
   const problem = problemOf(error, requestIdAt(request))
-  logProblem(context.log, problem, error, request.env.incoming)
+  logProblem(context.log, problem, error, incoming)
   return new Response(JSON.stringify(problem), {
     status: problem.status,
     headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headersFor(problem), ...headers },

@@ -41,9 +41,7 @@ export function getCaller(tokenId: string, engine: Questions, now: number): Call
 
 function isStanding(token: TokenFact, engine: Questions, now: number): boolean {
   if (token.expiresAt !== undefined && now >= Date.parse(token.expiresAt)) return false
-  if (isSuspended(`token:${token.id}`, engine) || isSuspended(token.issuer, engine)) return false
-  const slash = token.issuer.indexOf('/')
-  return slash < 0 || !(isSuspended(token.issuer.slice(0, slash), engine) || isSuspended(token.issuer.slice(slash + 1), engine))
+  return !isSuspended(`token:${token.id}`, engine) && !token.issuer.split('/').some((party) => isSuspended(party, engine))
 }
 
 function isSuspended(of: string, engine: Questions): boolean {

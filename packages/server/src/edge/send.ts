@@ -22,12 +22,11 @@ export function sendProblem(request: IncomingMessage, response: ServerResponse, 
   const body = JSON.stringify(problem)
   const headers = ['Content-Type', PROBLEM_TYPE, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-ID', requestId]
   for (const [name, value] of Object.entries(headersFor(problem))) headers.push(name, value)
-  const isWhole = request.complete || isEmpty(request)
-  if (!isWhole) headers.push('Connection', 'close')
-  response.writeHead(problem.status, headers)
-  if (isWhole) {
+  if (isWhole(request)) {
+    response.writeHead(problem.status, headers)
     response.end(body)
   } else {
+    response.writeHead(problem.status, [...headers, 'Connection', 'close'])
     response.write(body)
     linger(request, response)
   }
@@ -48,6 +47,11 @@ function linger(request: IncomingMessage, response: ServerResponse): void {
   request.on('end', finish)
   request.on('close', finish)
   request.resume()
+}
+
+/** Whether nothing more of a request is to come. */
+export function isWhole(request: IncomingMessage): boolean {
+  return request.complete || isEmpty(request)
 }
 
 function isEmpty(request: IncomingMessage): boolean {

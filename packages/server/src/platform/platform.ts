@@ -94,7 +94,7 @@ async function closeBoth(live: Live, tokens: TokenSecrets): Promise<void> {
   tokens.close()
 }
 
-/** Takes an empty folder for ours; `data` can be made by one of two who try at once. @returns whether the folder is new */
+/** Takes an empty folder for ours. @returns whether the folder is new */
 function claim(root: string): boolean {
   try {
     const isOurs = mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined
@@ -105,7 +105,8 @@ function claim(root: string): boolean {
     return isOurs
   } catch (error) {
     if (error instanceof PlatformError) throw error
-    if (codeOf(error) === 'EEXIST') throw existsError(root, [DATA])
+    // Two who try at once both find it empty; one of them makes `data`.
+    if (codeOf(error) === 'EEXIST' && existsSync(join(root, DATA))) throw existsError(root, [DATA])
     throw new PlatformError('PLATFORM_FAILED', `\`${root}\` cannot be made: ${messageOf(error)}`, 'choose a folder you may write to', { cause: error })
   }
 }

@@ -100,6 +100,7 @@ interface Filter {
 
 function filterOf(query: { readonly [Name in keyof Filter]: string | undefined }, canonical: (permission: string) => string): Filter {
   const { issuer, holder, permission } = query
+  for (const party of [issuer, holder]) if (party !== undefined) parseParty(party)
   return { ...(issuer !== undefined && { issuer }), ...(holder !== undefined && { holder }), ...(permission !== undefined && { permission: canonical(permission) }) }
 }
 
