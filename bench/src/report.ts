@@ -111,11 +111,11 @@ export function perSecond(rate: number): string {
 }
 
 export function micros(value: number): string {
-  return `${value.toPrecision(3)} µs`
+  return `${short(value)} µs`
 }
 
 export function millis(value: number): string {
-  return value >= 10_000 ? `${(value / 1000).toPrecision(3)} s` : `${value.toPrecision(3)} ms`
+  return value >= 1000 ? `${short(value / 1000)} s` : `${short(value)} ms`
 }
 
 export function times(ratio: number): string {
