@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Asking, Question } from '@castellan/engine'
 import { EdgeError, isCodedError, parseCheckBody, parseCheckEachBody } from '@castellan/protocol'
-import { getCaller, identify, type Caller } from './caller.ts'
+import { authorizeAbout, identify, type Caller } from './caller.ts'
 import type { Context } from './context.ts'
 import { assertBodyExpected, collectBody } from './edge/body.ts'
 import { requestIdOf } from './edge/request-id.ts'
@@ -28,7 +28,7 @@ export function answerDecision(context: Context, decide: Decide, request: Incomi
     collectBody(request, context.bodyBytesMax, (error, body) => {
       try {
         if (error !== undefined) throw error
-        sendJson(response, requestId, decide(context, getCaller(tokenId, context.engine, context.now()), body))
+        sendJson(response, requestId, decide(context, context.callers.get(tokenId, context.now()), body))
       } catch (problem) {
         sendProblem(request, response, requestId, problem, context.log)
       }
@@ -41,7 +41,7 @@ export function answerDecision(context: Context, decide: Decide, request: Incomi
 function check({ engine }: Context, caller: Caller, text: string): string {
   const body = parseCheckBody(text)
   const actor = body.actor ?? caller.self
-  engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+  authorizeAbout(engine, caller, actor)
   const allowed = engine.check(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
   return `{"allowed":${allowed},"revision":${engine.revision}}`
 }
@@ -64,7 +64,7 @@ function authorizeEach(engine: Context['engine'], caller: Caller, questions: rea
   const allowed = new Set<string>()
   for (const [index, { actor }] of questions.entries()) {
     if (actor === last || allowed.has(actor)) continue
-    at(index, () => engine.authorizeQuestion(caller.actor, { about: 'actor', actor }))
+    at(index, () => authorizeAbout(engine, caller, actor))
     allowed.add(actor)
     last = actor
   }

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { EdgeError } from '@castellan/protocol'
 import { createApp } from './app.ts'
+import { Callers } from './caller.ts'
 import type { Context } from './context.ts'
 import { answerDecision, DECISIONS, decisionMisuse } from './decisions.ts'
 import { createLogger, type Logger } from './edge/log.ts'
@@ -82,7 +83,8 @@ class CastellanServer implements Server {
 
   constructor({ live, tokens, log = createLogger(), now = Date.now, limits }: ServerOptions) {
     const bounds = { ...SERVER_LIMITS, ...limits }
-    const context: Context = { live, engine: live.engine, tokens, log, now, bodyBytesMax: bounds.bodyBytesMax }
+    const { engine } = live
+    const context = { live, engine, tokens, callers: new Callers(engine), log, now, bodyBytesMax: bounds.bodyBytesMax }
     this.#http = makeHttpServer(bounds, listenerOf(context, () => this.#isStopping), log)
   }
 

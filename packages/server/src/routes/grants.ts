@@ -12,7 +12,7 @@ import {
   revokeQuery,
   type GrantView,
 } from '@castellan/protocol'
-import type { Caller } from '../caller.ts'
+import { authorizeAbout, type Caller } from '../caller.ts'
 import { findGrantKey, printGrantId } from '../grant-id.ts'
 import { pageOf } from '../page.ts'
 import type { Questions } from '../live.ts'
@@ -131,7 +131,7 @@ function mayAskAbout(engine: Questions, caller: Caller, party: string): boolean 
   const parsed = parseParty(party)
   if (parsed.kind === 'group') return engine.check(caller.actor, `manage:group:${parsed.id}`)
   if (parsed.kind === 'system') return false
-  return isAllowed(() => engine.authorizeQuestion(caller.actor, { about: 'actor', actor: party }))
+  return isAllowed(() => authorizeAbout(engine, caller, party))
 }
 
 function mayManage(engine: Questions, caller: Caller, permission: string): boolean {

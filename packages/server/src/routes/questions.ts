@@ -15,6 +15,7 @@ import {
   scanRequest,
 } from '@castellan/protocol'
 import { parseChanges } from '@castellan/engine'
+import { authorizeAbout } from '../caller.ts'
 import { askingOf } from '../decisions.ts'
 import { route, type Route } from './route.ts'
 
@@ -28,7 +29,7 @@ export const questionRoutes: readonly Route[] = [
     answer: scanAnswer,
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+      authorizeAbout(engine, caller, actor)
       const reading = engine.scan(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
       return { body: { reading, revision: engine.revision } }
     },
@@ -41,7 +42,7 @@ export const questionRoutes: readonly Route[] = [
     answer: explainAnswer,
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+      authorizeAbout(engine, caller, actor)
       return { body: engine.explain(actor, body.permission, askingOf(caller, body.atLeast)) }
     },
   }),
@@ -53,7 +54,7 @@ export const questionRoutes: readonly Route[] = [
     answer: claimsAnswer,
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+      authorizeAbout(engine, caller, actor)
       return { body: engine.claims(actor, body.permission, askingOf(caller, body.atLeast)) }
     },
   }),
@@ -78,7 +79,7 @@ export const questionRoutes: readonly Route[] = [
     answer: permissionsAnswer,
     handle({ caller, body, query }, { engine }) {
       const actor = body.actor ?? caller.self
-      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+      authorizeAbout(engine, caller, actor)
       return { body: engine.permissionsOf(actor, body.prefix, { ...askingOf(caller, body.atLeast), ...pagingOf(query) }) }
     },
   }),

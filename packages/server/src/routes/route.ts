@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { EdgeError, parseBody, parseShape } from '@castellan/protocol'
 import type { Context as HonoContext } from 'hono'
 import type { z } from '@hono/zod-openapi'
-import { getCaller, identify, type Caller } from '../caller.ts'
+import { identify, type Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { assertBodyExpected, readBody } from '../edge/body.ts'
 
@@ -59,7 +59,7 @@ export async function answerRoute(definition: Route, request: Request, context: 
   const tokenId = definition.isOpen === true ? undefined : identify(incoming.headers.authorization, context.tokens)
   const query = readQuery(definition, incoming)
   const body = await readRouteBody(definition, incoming, context)
-  const caller = tokenId === undefined ? NOBODY : getCaller(tokenId, context.engine, context.now())
+  const caller = tokenId === undefined ? NOBODY : context.callers.get(tokenId, context.now())
   return definition.handle({ caller, body, query, params: request.req.param() }, context)
 }
 
