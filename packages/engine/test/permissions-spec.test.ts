@@ -9,13 +9,26 @@ import {
   PermissionInvalidError,
   PermissionUnknownError,
   printPermission,
-  type AnyCastellanError,
   type Engine,
   type Fact,
   type Reading,
 } from '../src/index.ts'
 import { withoutTimes } from './readings.ts'
-import { acting, add, app, at, group, NOON, remove, system, token, user, world, type Said } from './say.ts'
+import {
+  acting,
+  add,
+  app,
+  at,
+  errorOf,
+  group,
+  NOON,
+  remove,
+  system,
+  token,
+  user,
+  world,
+  type Said,
+} from './say.ts'
 
 const [alice, bob, ed, fred, admin] = ['alice', 'bob', 'ed', 'fred', 'admin'].map((id) => user(id)) as [
   Said,
@@ -27,18 +40,6 @@ const [alice, bob, ed, fred, admin] = ['alice', 'bob', 'ed', 'fred', 'admin'].ma
 const people = [alice, bob, ed, fred, admin].map((each) => each.exists)
 const coolGroup = group('cool_group', fred)
 const editor = app('editor', fred)
-
-/** Runs it for the error it must throw. */
-function errorOf(run: () => unknown, code: AnyCastellanError['code']): AnyCastellanError {
-  try {
-    run()
-  } catch (error) {
-    assert.ok(error instanceof CastellanError, `${String(error)} is not one of ours`)
-    assert.equal(error.code, code, error.message)
-    return error as AnyCastellanError
-  }
-  assert.fail(`${code} was expected`)
-}
 
 /** The worked facts of most tests: ed owns `a`, everyone is there. */
 function edsWorld(...facts: readonly Fact[]): Engine {

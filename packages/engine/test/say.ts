@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
 import {
+  CastellanError,
   openEngine,
+  type AnyCastellanError,
   type Change,
   type Engine,
   type EngineOptions,
@@ -70,6 +73,18 @@ export function add(...facts: readonly Fact[]): Change[] {
 
 export function remove(...facts: readonly (Fact | FactKey)[]): Change[] {
   return facts.map((fact) => ({ remove: keyOf(fact) }))
+}
+
+/** Runs it for the error it must throw. */
+export function errorOf(run: () => unknown, code: AnyCastellanError['code']): AnyCastellanError {
+  try {
+    run()
+  } catch (error) {
+    assert.ok(error instanceof CastellanError, `${String(error)} is not one of ours`)
+    assert.equal(error.code, code, error.message)
+    return error as AnyCastellanError
+  }
+  assert.fail(`${code} was expected`)
 }
 
 /** What names the fact, without the rest. */

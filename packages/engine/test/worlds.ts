@@ -170,7 +170,7 @@ function randomResource(random: Random, facts: readonly Fact[]): Fact {
       : namespace === 'site'
         ? 'site:s1'
         : namespace === 'kv'
-          ? `kv:${random.pick(usersOf(facts))}:${random.pick(idsOf(facts, 'app'))}`
+          ? `kv:${random.pick(usersOf(facts))}:${random.pick(IDS)}`
           : random.pick<string>(RESOURCES[namespace])
   const siblings = facts.flatMap((fact) =>
     fact.kind === 'resource' && fact.permission.split(':')[0] === namespace ? [fact.permission] : [],
