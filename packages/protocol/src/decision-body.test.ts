@@ -7,28 +7,76 @@ import { EdgeError } from './errors.ts'
 import { parseShape } from './shape-error.ts'
 import { checkEachRequest, checkRequest } from './shapes.ts'
 
-const scalar = fc.oneof(fc.string({ maxLength: 3 }), fc.integer({ min: -2, max: 3 }), fc.double(), fc.boolean(), fc.constant(null))
-const name = fc.constantFrom('actor', 'permission', 'permissions', 'atLeast', 'checks', '__proto__', 'constructor', 'x')
+const scalar = fc.oneof(
+  fc.string({ maxLength: 3 }),
+  fc.integer({ min: -2, max: 3 }),
+  fc.double(),
+  fc.boolean(),
+  fc.constant(null),
+)
+const name = fc.constantFrom(
+  'actor',
+  'permission',
+  'permissions',
+  'atLeast',
+  'checks',
+  '__proto__',
+  'constructor',
+  'x',
+)
 const question = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ actor: fc.string(), permission: fc.string() }, { requiredKeys: ['permission'] }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ actor: fc.string(), permission: fc.string() }, { requiredKeys: ['permission'] }),
+  },
   { weight: 1, arbitrary: fc.dictionary(name, scalar, { maxKeys: 3 }) },
   { weight: 1, arbitrary: scalar },
 )
-const field = fc.oneof(scalar, fc.array(fc.string(), { maxLength: 3 }), fc.array(scalar, { maxLength: 2 }), fc.array(question, { maxLength: 3 }))
+const field = fc.oneof(
+  scalar,
+  fc.array(fc.string(), { maxLength: 3 }),
+  fc.array(scalar, { maxLength: 2 }),
+  fc.array(question, { maxLength: 3 }),
+)
 const nearlyCheck = fc.record(
-  { actor: fc.oneof(fc.string(), scalar), permission: fc.string(), permissions: fc.array(fc.string()), atLeast: fc.oneof(fc.nat(), scalar) },
+  {
+    actor: fc.oneof(fc.string(), scalar),
+    permission: fc.string(),
+    permissions: fc.array(fc.string()),
+    atLeast: fc.oneof(fc.nat(), scalar),
+  },
   { requiredKeys: [] },
 )
-const nearlyEach = fc.record({ checks: fc.array(question, { maxLength: 3 }), atLeast: fc.oneof(fc.nat(), scalar) }, { requiredKeys: [] })
-const anyBody = fc.oneof(nearlyCheck, nearlyEach, fc.dictionary(name, field, { maxKeys: 4 }), scalar, fc.array(scalar))
+const nearlyEach = fc.record(
+  { checks: fc.array(question, { maxLength: 3 }), atLeast: fc.oneof(fc.nat(), scalar) },
+  { requiredKeys: [] },
+)
+const anyBody = fc.oneof(
+  nearlyCheck,
+  nearlyEach,
+  fc.dictionary(name, field, { maxKeys: 4 }),
+  scalar,
+  fc.array(scalar),
+)
 
 /** The text of an object in which names may come twice. */
 const withTwins = fc
   .array(fc.tuple(name, field), { maxLength: 4 })
-  .map((pairs) => `{${pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`)
-const text = fc.oneof({ weight: 4, arbitrary: anyBody.map((body) => JSON.stringify(body)) }, withTwins, fc.string())
+  .map(
+    (pairs) =>
+      `{${pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`,
+  )
+const text = fc.oneof(
+  { weight: 4, arbitrary: anyBody.map((body) => JSON.stringify(body)) },
+  withTwins,
+  fc.string(),
+)
 
-const routes: readonly { readonly name: string; readonly byHand: (text: string) => unknown; readonly shape: z.ZodType }[] = [
+const routes: readonly {
+  readonly name: string
+  readonly byHand: (text: string) => unknown
+  readonly shape: z.ZodType
+}[] = [
   { name: 'check', byHand: parseCheckBody, shape: checkRequest },
   { name: 'check-each', byHand: parseCheckEachBody, shape: checkEachRequest },
 ]
@@ -68,8 +116,14 @@ describe('the bodies read by hand', () => {
   }
 
   test('refuse a name given twice, so that nobody before us can have read another', () => {
-    assert.throws(() => parseCheckBody('{"permission":"a","actor":"user:x","actor":"user:y"}'), /`actor` is given twice/)
-    assert.throws(() => parseCheckEachBody('{"checks":[{"permission":"a","permission":"b"}]}'), /`permission` is given twice/)
+    assert.throws(
+      () => parseCheckBody('{"permission":"a","actor":"user:x","actor":"user:y"}'),
+      /`actor` is given twice/,
+    )
+    assert.throws(
+      () => parseCheckEachBody('{"checks":[{"permission":"a","permission":"b"}]}'),
+      /`permission` is given twice/,
+    )
   })
 })
 

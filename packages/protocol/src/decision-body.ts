@@ -28,9 +28,14 @@ export function parseBody(text: string): unknown {
     return parseJson(text)
   } catch (error) {
     if (!(error instanceof JsonInvalidError)) throw error
-    throw new EdgeError('BODY_INVALID', `the body is not JSON at position ${error.position}: ${error.message}`, 'send one JSON object', {
-      position: error.position,
-    })
+    throw new EdgeError(
+      'BODY_INVALID',
+      `the body is not JSON at position ${error.position}: ${error.message}`,
+      'send one JSON object',
+      {
+        position: error.position,
+      },
+    )
   }
 }
 

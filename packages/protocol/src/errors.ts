@@ -98,7 +98,12 @@ export class EdgeError extends Error {
   /** Where in the text of the body, in UTF-16 units from 0. */
   readonly position?: number
 
-  constructor(code: EdgeCode, message: string, hint: string, place: { readonly path?: string; readonly position?: number } = {}) {
+  constructor(
+    code: EdgeCode,
+    message: string,
+    hint: string,
+    place: { readonly path?: string; readonly position?: number } = {},
+  ) {
     super(message)
     this.code = code
     this.hint = hint
@@ -145,6 +150,14 @@ export interface Place {
 }
 
 /** What the engine, the stores and this package throw has a stable code and a hint that is safe to show. */
-export function isCodedError(error: unknown): error is Error & { readonly code: string; readonly hint: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'hint' in error && typeof error.hint === 'string'
+export function isCodedError(
+  error: unknown,
+): error is Error & { readonly code: string; readonly hint: string } {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    'hint' in error &&
+    typeof error.hint === 'string'
+  )
 }

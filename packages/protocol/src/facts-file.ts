@@ -28,7 +28,10 @@ export function readFactsFile(source: FactsFileSource, parse: ParseValue<Fact>):
   if (isLines(source.name, bytes ?? source.content)) {
     return { kind: 'lines', facts: readFactLines(source.content, parse), expectations: [] }
   }
-  const text = bytes === undefined ? withoutMarkText(source.content as string) : decodeStrictly(bytes, 1, 'WORLD_INVALID')
+  const text =
+    bytes === undefined
+      ? withoutMarkText(source.content as string)
+      : decodeStrictly(bytes, 1, 'WORLD_INVALID')
   return { kind: 'world', ...parseWorld(text, parse) }
 }
 
@@ -72,4 +75,3 @@ function leniently(bytes: Uint8Array): string {
 function withoutMarkText(text: string): string {
   return text.startsWith('\u{feff}') ? text.slice(1) : text
 }
-

@@ -5,7 +5,15 @@ export { parseShape, printPath } from './shape-error.ts'
 export { parseBody, parseCheckBody, parseCheckEachBody } from './decision-body.ts'
 export { JSON_DEPTH_MAX, JsonInvalidError, parseJson } from './json.ts'
 export { LINE_BYTES_MAX, LineSplitter, readLines, type Chunks, type Line } from './lines.ts'
-export { parseLine, printFact, readJsonLines, writeFacts, type LinesOptions, type Parsed, type ParseValue } from './jsonl.ts'
+export {
+  parseLine,
+  printFact,
+  readJsonLines,
+  writeFacts,
+  type LinesOptions,
+  type Parsed,
+  type ParseValue,
+} from './jsonl.ts'
 export { parseQuestion, type BatchQuestion } from './question.ts'
 export { parseWorld, WORLD_BYTES_MAX, type Expectation, type World } from './world.ts'
 export { readFactsFile, type FactsFile, type FactsFileSource } from './facts-file.ts'

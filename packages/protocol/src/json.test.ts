@@ -15,7 +15,31 @@ describe('parseJson', () => {
   })
 
   test('refuses exactly what JSON.parse refuses, with a position inside of the text', () => {
-    const pieces = fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"\\', '\\u12', '1', '-', '0', '.', 'e', 'true', 'nul', ' ', '\n', '"', '\u0000', '\\"', "'", '\u{1f600}')
+    const pieces = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '"\\',
+      '\\u12',
+      '1',
+      '-',
+      '0',
+      '.',
+      'e',
+      'true',
+      'nul',
+      ' ',
+      '\n',
+      '"',
+      '\u0000',
+      '\\"',
+      "'",
+      '\u{1f600}',
+    )
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
         const text = parts.join('')
@@ -36,8 +60,18 @@ describe('parseJson', () => {
     { name: 'a missing comma', text: '{"a":1 "b":2}', position: 7, says: /expected `,` or `}`/ },
     { name: 'a trailing comma', text: '[1,]', position: 3, says: /expected a value/ },
     { name: 'a name without quotes', text: '{a:1}', position: 1, says: /double quotes/ },
-    { name: 'a name given twice', text: '{"a":1,"b":{"c":1,"c":2}}', position: 18, says: /`c` is given twice/ },
-    { name: 'a name given twice in two spellings', text: '{"a":1,"\\u0061":2}', position: 7, says: /given twice/ },
+    {
+      name: 'a name given twice',
+      text: '{"a":1,"b":{"c":1,"c":2}}',
+      position: 18,
+      says: /`c` is given twice/,
+    },
+    {
+      name: 'a name given twice in two spellings',
+      text: '{"a":1,"\\u0061":2}',
+      position: 7,
+      says: /given twice/,
+    },
     { name: 'a string without an end', text: '"abc', position: 4, says: /does not end/ },
     { name: 'a control character in a string', text: '"a\tb"', position: 2, says: /control character/ },
     { name: 'an escape that is none', text: '"a\\x"', position: 2, says: /escape/ },

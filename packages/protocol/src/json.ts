@@ -79,7 +79,7 @@ export function countMembers(text: string, depthMax = JSON_DEPTH_MAX): number {
 
 /** The closing quote of the string that opens here, or the end of the text. */
 function endOfString(text: string, open: number): number {
-  for (let from = open + 1; ; ) {
+  for (let from = open + 1; ;) {
     const close = text.indexOf('"', from)
     if (close < 0) return text.length
     let before = close - 1
@@ -117,7 +117,12 @@ export function plain(node: Node): unknown {
       const object: Record<string, unknown> = {}
       for (const [name, { value }] of node.entries) {
         // A plain assignment to `__proto__` would set the prototype and keep nothing.
-        Object.defineProperty(object, name, { value: plain(value), enumerable: true, writable: true, configurable: true })
+        Object.defineProperty(object, name, {
+          value: plain(value),
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        })
       }
       return object
     }
@@ -129,7 +134,12 @@ export function placeOf(node: Node, path: string): number {
   let here = node
   for (const step of path.split(/[.[\]]+/u)) {
     if (step === '') continue
-    const next = here.kind === 'map' ? here.entries.get(step)?.value : here.kind === 'list' ? here.items[Number(step)] : undefined
+    const next =
+      here.kind === 'map'
+        ? here.entries.get(step)?.value
+        : here.kind === 'list'
+          ? here.items[Number(step)]
+          : undefined
     if (next === undefined) break
     here = next
   }
@@ -184,7 +194,8 @@ class TreeReader {
     const at = this.#open()
     const entries = new Map<string, Entry>()
     while (this.#more('}', entries.size === 0)) {
-      if (this.#peek() !== '"') throw this.#wrong(entries.size === 0 ? 'a name in double quotes or `}`' : 'a name in double quotes')
+      if (this.#peek() !== '"')
+        throw this.#wrong(entries.size === 0 ? 'a name in double quotes or `}`' : 'a name in double quotes')
       const nameAt = this.#at
       const name = this.#string()
       if (entries.has(name)) throw new JsonInvalidError(nameAt, `${quoteShort(name)} is given twice`)
@@ -203,7 +214,8 @@ class TreeReader {
   }
 
   #open(): number {
-    if (++this.#depth > this.#depthMax) throw new JsonInvalidError(this.#at, `it nests deeper than ${this.#depthMax}`)
+    if (++this.#depth > this.#depthMax)
+      throw new JsonInvalidError(this.#at, `it nests deeper than ${this.#depthMax}`)
     return this.#at++
   }
 
@@ -237,7 +249,8 @@ class TreeReader {
   #escape(at: number, close: number): number {
     const letter = this.#text[at + 1] ?? ''
     if (letter !== '' && '"\\/bfnrt'.includes(letter)) return at + 1
-    if (letter === 'u' && at + 5 < close && /^[0-9a-fA-F]{4}$/u.test(this.#text.slice(at + 2, at + 6))) return at + 5
+    if (letter === 'u' && at + 5 < close && /^[0-9a-fA-F]{4}$/u.test(this.#text.slice(at + 2, at + 6)))
+      return at + 5
     throw new JsonInvalidError(at, 'an escape is not one of JSON’s')
   }
 
@@ -250,7 +263,10 @@ class TreeReader {
 
   #wrong(expected: string): JsonInvalidError {
     const found = this.#peek()
-    return new JsonInvalidError(this.#at, `expected ${expected}, found ${found === '' ? 'the end' : quoteShort(found)}`)
+    return new JsonInvalidError(
+      this.#at,
+      `expected ${expected}, found ${found === '' ? 'the end' : quoteShort(found)}`,
+    )
   }
 }
 

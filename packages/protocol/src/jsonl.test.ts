@@ -11,9 +11,17 @@ import { parseQuestion } from './question.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const id = fc.stringMatching(/^[A-Za-z0-9._@+=~-]{1,12}$/u)
-const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((value) => !/\p{Cc}|\p{Cs}/u.test(value) && value.trim() !== '')
-const extra = fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor')), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 3 })
-const time = fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true }).map((date) => date.toISOString())
+const text = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+  .filter((value) => !/\p{Cc}|\p{Cs}/u.test(value) && value.trim() !== '')
+const extra = fc.dictionary(
+  fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor')),
+  fc.jsonValue({ maxDepth: 3 }),
+  { maxKeys: 3 },
+)
+const time = fc
+  .date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })
+  .map((date) => date.toISOString())
 const user = id.map((name) => `user:${name}`)
 const optional = { requiredKeys: ['kind', 'id'] as ['kind', 'id'] }
 
@@ -21,25 +29,54 @@ const rawFact: fc.Arbitrary<object> = fc.oneof(
   fc.record({ kind: fc.constant('user'), id, name: text }, optional),
   fc.record({ kind: fc.constant('group'), id, owner: user }, optional),
   fc.record({ kind: fc.constant('app'), id, owner: user, name: text }, optional),
-  fc.record({ kind: fc.constant('token'), id, issuer: user, full: fc.boolean(), expiresAt: time }, { requiredKeys: ['kind', 'id', 'issuer'] }),
+  fc.record(
+    { kind: fc.constant('token'), id, issuer: user, full: fc.boolean(), expiresAt: time },
+    { requiredKeys: ['kind', 'id', 'issuer'] },
+  ),
   fc.record({ kind: fc.constant('member'), group: id, member: user }),
   fc.record({ kind: fc.constant('suspension'), of: user }),
-  fc.record({ kind: fc.constant('namespace'), name: id, description: text, modes: fc.constant(['r', 'w']), requestable: fc.boolean() }, { requiredKeys: ['kind', 'name', 'description'] }),
-  fc.record({ kind: fc.constant('resource'), permission: id, owner: user, name: text }, { requiredKeys: ['kind', 'permission'] }),
-  fc.record({ kind: fc.constant('grant'), issuer: user, holder: user, permission: id, extra, expiresAt: time, reason: text }, { requiredKeys: ['kind', 'issuer', 'holder', 'permission'] }),
+  fc.record(
+    {
+      kind: fc.constant('namespace'),
+      name: id,
+      description: text,
+      modes: fc.constant(['r', 'w']),
+      requestable: fc.boolean(),
+    },
+    { requiredKeys: ['kind', 'name', 'description'] },
+  ),
+  fc.record(
+    { kind: fc.constant('resource'), permission: id, owner: user, name: text },
+    { requiredKeys: ['kind', 'permission'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('grant'),
+      issuer: user,
+      holder: user,
+      permission: id,
+      extra,
+      expiresAt: time,
+      reason: text,
+    },
+    { requiredKeys: ['kind', 'issuer', 'holder', 'permission'] },
+  ),
 )
 
-const arbFact: fc.Arbitrary<Fact> = rawFact.map((raw) => {
-  try {
-    return parseFact(raw)
-  } catch {
-    return undefined
-  }
-}).filter((fact) => fact !== undefined)
+const arbFact: fc.Arbitrary<Fact> = rawFact
+  .map((raw) => {
+    try {
+      return parseFact(raw)
+    } catch {
+      return undefined
+    }
+  })
+  .filter((fact) => fact !== undefined)
 
 async function factsOf(content: Uint8Array): Promise<Fact[]> {
   const facts: Fact[] = []
-  for await (const some of readJsonLines([content], { parse: parseFact })) facts.push(...some.map(({ value }) => value))
+  for await (const some of readJsonLines([content], { parse: parseFact }))
+    facts.push(...some.map(({ value }) => value))
   return facts
 }
 
@@ -58,12 +95,22 @@ describe('bulk facts', () => {
 
   const wrong = [
     { name: 'a line that is not JSON', line: '{"kind":"user",id:"x"}', column: 16, says: /double quotes/ },
-    { name: 'a name given twice', line: '{"kind":"user","id":"x","id":"y"}', column: 25, says: /given twice/ },
+    {
+      name: 'a name given twice',
+      line: '{"kind":"user","id":"x","id":"y"}',
+      column: 25,
+      says: /given twice/,
+    },
     { name: 'an id that is none', line: '{"kind":"user","id":"x y"}', column: 21, says: /id/ },
     { name: 'a kind that is none', line: '{"kind":"wizard","id":"x"}', column: 9, says: /kind/ },
     { name: 'a name that is none', line: '{"kind":"user","id":"x","email":"y"}', column: 33, says: /email/ },
     { name: 'a list', line: '  []', column: 3, says: /object/ },
-    { name: 'claims that are no object', line: '{"kind":"grant","issuer":"user:a","holder":"user:b","permission":"a","extra":7}', column: 78, says: /extra/ },
+    {
+      name: 'claims that are no object',
+      line: '{"kind":"grant","issuer":"user:a","holder":"user:b","permission":"a","extra":7}',
+      column: 78,
+      says: /extra/,
+    },
   ]
   for (const { name, line, column, says } of wrong) {
     test(`name the line and column of ${name}`, async () => {
@@ -77,8 +124,12 @@ describe('bulk facts', () => {
   }
 
   test('take random bytes with an error that has a place', async () => {
-    const start = bytes('{"kind":"user","id":"x"}\n{"kind":"grant","issuer":"user:a","holder":"user:b","permission":"a","extra":{"__proto__":{}}}\n')
-    const cut = fc.tuple(fc.nat(start.length), fc.uint8Array({ maxLength: 4 })).map(([at, noise]) => new Uint8Array([...start.subarray(0, at), ...noise, ...start.subarray(at)]))
+    const start = bytes(
+      '{"kind":"user","id":"x"}\n{"kind":"grant","issuer":"user:a","holder":"user:b","permission":"a","extra":{"__proto__":{}}}\n',
+    )
+    const cut = fc
+      .tuple(fc.nat(start.length), fc.uint8Array({ maxLength: 4 }))
+      .map(([at, noise]) => new Uint8Array([...start.subarray(0, at), ...noise, ...start.subarray(at)]))
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 40 }), cut), async (given) => {
         try {
@@ -102,7 +153,13 @@ describe('bulk facts', () => {
   })
 
   test('print no line end within a line', () => {
-    const fact = parseFact({ kind: 'grant', issuer: 'user:a', holder: 'user:b', permission: 'x', extra: { a: '\n\u2028' } })
+    const fact = parseFact({
+      kind: 'grant',
+      issuer: 'user:a',
+      holder: 'user:b',
+      permission: 'x',
+      extra: { a: '\n\u2028' },
+    })
     assert.equal(printFact(fact).includes('\n'), false)
   })
 })
@@ -127,7 +184,10 @@ describe('readFactsFile', () => {
       for (const content of [source.content, bytes(source.content)]) {
         const file = readFactsFile({ ...source, content }, parseFact)
         assert.equal(file.kind, kind)
-        assert.deepEqual(file.facts, ['x', 'y'].map((user) => parseFact({ kind: 'user', id: user })))
+        assert.deepEqual(
+          file.facts,
+          ['x', 'y'].map((user) => parseFact({ kind: 'user', id: user })),
+        )
       }
     })
   }
@@ -141,14 +201,25 @@ describe('readFactsFile', () => {
 
   test('names the place of bytes that are not UTF-8 in a world', () => {
     assert.throws(
-      () => readFactsFile({ name: 'w.yaml', content: new Uint8Array([...bytes('users:\n- a'), 0xff]) }, parseFact),
-      (error) => error instanceof FileInvalidError && error.code === 'WORLD_INVALID' && error.line === 2 && error.column === 4,
+      () =>
+        readFactsFile(
+          { name: 'w.yaml', content: new Uint8Array([...bytes('users:\n- a'), 0xff]) },
+          parseFact,
+        ),
+      (error) =>
+        error instanceof FileInvalidError &&
+        error.code === 'WORLD_INVALID' &&
+        error.line === 2 &&
+        error.column === 4,
     )
   })
 })
 
 test('parseQuestion takes a line of a batch, answered or not, and nothing more', () => {
-  assert.deepEqual(parseQuestion({ actor: 'user:a', permission: 'x', allowed: true }), { actor: 'user:a', permission: 'x' })
+  assert.deepEqual(parseQuestion({ actor: 'user:a', permission: 'x', allowed: true }), {
+    actor: 'user:a',
+    permission: 'x',
+  })
   assert.throws(() => parseQuestion({ actor: 'user:a' }), EdgeError)
   assert.throws(() => parseQuestion({ actor: 'user:a', permission: 'x', who: 1 }), EdgeError)
 })

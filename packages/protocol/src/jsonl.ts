@@ -25,7 +25,10 @@ export interface LinesOptions<Item> {
  * @returns for each chunk the lines that end in it, blank ones left out
  * @throws {FileInvalidError} LINE_INVALID, with line and column; what the model refused is its `cause`
  */
-export async function* readJsonLines<Item>(chunks: Chunks, options: LinesOptions<Item>): AsyncGenerator<readonly Parsed<Item>[]> {
+export async function* readJsonLines<Item>(
+  chunks: Chunks,
+  options: LinesOptions<Item>,
+): AsyncGenerator<readonly Parsed<Item>[]> {
   for await (const lines of readLines(chunks, options.lineBytesMax ?? LINE_BYTES_MAX)) {
     yield lines.map((line) => ({ line: line.number, value: parseLine(line, options.parse) }))
   }
@@ -60,14 +63,27 @@ export function* writeFacts(facts: Iterable<Fact>): Generator<string> {
 
 function lineError(line: Line, error: unknown): unknown {
   if (error instanceof JsonInvalidError) {
-    return new FileInvalidError('LINE_INVALID', { line: line.number, column: error.position + 1 }, error.message, 'a line is one JSON object')
+    return new FileInvalidError(
+      'LINE_INVALID',
+      { line: line.number, column: error.position + 1 },
+      error.message,
+      'a line is one JSON object',
+    )
   }
   // Anything else than a refusal is a mistake of ours and must not look like one of the file's.
   if (!isCodedError(error)) return error
-  return new FileInvalidError('LINE_INVALID', { line: line.number, column: columnOf(line.text, error) }, error.message, error.hint, error)
+  return new FileInvalidError(
+    'LINE_INVALID',
+    { line: line.number, column: columnOf(line.text, error) },
+    error.message,
+    error.hint,
+    error,
+  )
 }
 
 /** Where the value stands that the model refused. */
 function columnOf(text: string, error: Error): number {
-  return 'path' in error && typeof error.path === 'string' ? placeOf(parseJsonTree(text), error.path) + 1 : text.search(/\S/u) + 1
+  return 'path' in error && typeof error.path === 'string'
+    ? placeOf(parseJsonTree(text), error.path) + 1
+    : text.search(/\S/u) + 1
 }

@@ -15,12 +15,20 @@ async function linesOf(chunks: readonly Uint8Array[], max?: number): Promise<Lin
 describe('readLines', () => {
   test('gives the same lines wherever the chunks are cut', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.constantFrom('a', 'ü', '\u{1f600}', '\n', '\r\n', ' ', '\r'), { maxLength: 40 }), fc.array(fc.nat(80)), async (parts, cuts) => {
-        const whole = bytes(parts.join(''))
-        const at = [0, ...cuts.map((cut) => Math.min(cut, whole.length)).sort((a, b) => a - b), whole.length]
-        const chunks = at.slice(1).map((end, i) => whole.subarray(at[i], end))
-        assert.deepEqual(await linesOf(chunks), await linesOf([whole]))
-      }),
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('a', 'ü', '\u{1f600}', '\n', '\r\n', ' ', '\r'), { maxLength: 40 }),
+        fc.array(fc.nat(80)),
+        async (parts, cuts) => {
+          const whole = bytes(parts.join(''))
+          const at = [
+            0,
+            ...cuts.map((cut) => Math.min(cut, whole.length)).sort((a, b) => a - b),
+            whole.length,
+          ]
+          const chunks = at.slice(1).map((end, i) => whole.subarray(at[i], end))
+          assert.deepEqual(await linesOf(chunks), await linesOf([whole]))
+        },
+      ),
     )
   })
 
@@ -43,7 +51,12 @@ describe('readLines', () => {
     { name: 'an overlong form', bytes: [0xc0, 0xaf], line: 1, column: 1 },
     { name: 'a surrogate', bytes: [0x61, 0xed, 0xa0, 0x80], line: 1, column: 2 },
     { name: 'a character cut off', bytes: [0xf0, 0x9f, 0x98], line: 1, column: 1 },
-    { name: 'a byte after a character of two units', bytes: [0xf0, 0x9f, 0x98, 0x80, 0xff], line: 1, column: 3 },
+    {
+      name: 'a byte after a character of two units',
+      bytes: [0xf0, 0x9f, 0x98, 0x80, 0xff],
+      line: 1,
+      column: 3,
+    },
     { name: 'beyond the last plane', bytes: [0xf4, 0x90, 0x80, 0x80], line: 1, column: 1 },
   ]
   for (const { name, bytes: given, line, column } of broken) {

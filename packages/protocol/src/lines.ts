@@ -1,7 +1,10 @@
 import { FileInvalidError } from './errors.ts'
 
 /** What both browsers and Node have; this package knows the names of neither. */
-declare const TextDecoder: new (label: 'utf-8', options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => { decode(bytes: Uint8Array): string }
+declare const TextDecoder: new (
+  label: 'utf-8',
+  options: { readonly fatal: boolean; readonly ignoreBOM: boolean },
+) => { decode(bytes: Uint8Array): string }
 
 /** Bytes of a file as they come. */
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
@@ -25,7 +28,10 @@ export const LINE_BYTES_MAX = 262_144
  *
  * @throws {FileInvalidError} for bytes that are not UTF-8, and a line longer than `lineBytesMax`
  */
-export async function* readLines(chunks: Chunks, lineBytesMax = LINE_BYTES_MAX): AsyncGenerator<readonly Line[]> {
+export async function* readLines(
+  chunks: Chunks,
+  lineBytesMax = LINE_BYTES_MAX,
+): AsyncGenerator<readonly Line[]> {
   const splitter = new LineSplitter(lineBytesMax)
   for await (const chunk of chunks) {
     const lines = splitter.push(chunk)
@@ -106,14 +112,23 @@ export class LineSplitter {
 }
 
 /** @throws {FileInvalidError} naming the first byte that is not UTF-8 */
-export function decodeStrictly(bytes: Uint8Array, firstLine = 1, code: FileInvalidError['code'] = 'LINE_INVALID'): string {
+export function decodeStrictly(
+  bytes: Uint8Array,
+  firstLine = 1,
+  code: FileInvalidError['code'] = 'LINE_INVALID',
+): string {
   try {
     return decoder.decode(bytes)
   } catch {
     const sound = decoder.decode(bytes.subarray(0, soundUntil(bytes)))
     const lineEnd = sound.lastIndexOf('\n')
     const line = firstLine + sound.split('\n').length - 1
-    throw new FileInvalidError(code, { line, column: sound.length - lineEnd }, 'these bytes are not UTF-8', 'save the file as UTF-8')
+    throw new FileInvalidError(
+      code,
+      { line, column: sound.length - lineEnd },
+      'these bytes are not UTF-8',
+      'save the file as UTF-8',
+    )
   }
 }
 

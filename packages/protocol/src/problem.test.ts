@@ -26,15 +26,32 @@ describe('problemOf', () => {
   }
 
   test('carries what the error carries, and nothing else of it', () => {
-    const fields = { position: 3, path: 'a.b', permission: 'x:y', limit: 'l', items: ['i'], lost: [{ actor: 'user:a', permission: 'p' }], total: 9, password: 'p' }
+    const fields = {
+      position: 3,
+      path: 'a.b',
+      permission: 'x:y',
+      limit: 'l',
+      items: ['i'],
+      lost: [{ actor: 'user:a', permission: 'p' }],
+      total: 9,
+      password: 'p',
+    }
     const problem = problemOf(new Coded('IN_USE', fields), 'r1')
     const { password: _, ...shown } = fields
     assert.deepEqual(problemShape.parse(problem), problem)
-    for (const [name, value] of Object.entries(shown)) assert.deepEqual(problem[name as keyof typeof problem], value)
+    for (const [name, value] of Object.entries(shown))
+      assert.deepEqual(problem[name as keyof typeof problem], value)
   })
 
-  for (const error of [new Error('at /home/x'), new Coded('ENOENT'), Object.assign(new Error('x'), { code: 'FORBIDDEN' }), 'text', undefined, { code: 'FORBIDDEN', hint: '' }]) {
-    test(`tells nothing of ${String(error)}`, () => {
+  for (const error of [
+    new Error('at /home/x'),
+    new Coded('ENOENT'),
+    Object.assign(new Error('x'), { code: 'FORBIDDEN' }),
+    'text',
+    undefined,
+    { code: 'FORBIDDEN', hint: '' },
+  ]) {
+    test(`tells nothing of ${error instanceof Error ? String(error) : JSON.stringify(error)}`, () => {
       const problem = problemOf(error, 'r1')
       assert.equal(problem.code, 'INTERNAL')
       assert.equal(problem.detail, 'the server failed')
@@ -46,6 +63,9 @@ describe('problemOf', () => {
   })
 
   test('names a path of the edge', () => {
-    assert.equal(problemOf(new EdgeError('BODY_INVALID', 'm', 'h', { path: 'checks[3].actor' }), 'r').path, 'checks[3].actor')
+    assert.equal(
+      problemOf(new EdgeError('BODY_INVALID', 'm', 'h', { path: 'checks[3].actor' }), 'r').path,
+      'checks[3].actor',
+    )
   })
 })

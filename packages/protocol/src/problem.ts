@@ -35,7 +35,16 @@ export function problemOf(error: unknown, requestId: string): Problem {
   const code = error.code
   const { status, title } = MEANINGS[code]
   if (status >= 500) return { ...blank(code, requestId), hint: HINTS[code] ?? HINT_INTERNAL }
-  return { type: typeOf(code), title, status, code, detail: error.message, hint: error.hint, requestId, ...extensionsOf(error) }
+  return {
+    type: typeOf(code),
+    title,
+    status,
+    code,
+    detail: error.message,
+    hint: error.hint,
+    requestId,
+    ...extensionsOf(error),
+  }
 }
 
 const HINT_INTERNAL = 'try again; if it stays, give the operator this requestId'
@@ -54,7 +63,9 @@ function typeOf(code: ProblemCode): string {
   return `urn:castellan:problem:${code.toLowerCase().replaceAll('_', '-')}`
 }
 
-function extensionsOf(error: Error): Pick<Problem, 'position' | 'path' | 'permission' | 'limit' | 'items' | 'lost' | 'total'> {
+function extensionsOf(
+  error: Error,
+): Pick<Problem, 'position' | 'path' | 'permission' | 'limit' | 'items' | 'lost' | 'total'> {
   const { position, path, permission, limit, items, lost, total } = error as Partial<Problem>
   return {
     ...(typeof position === 'number' && { position }),

@@ -7,7 +7,11 @@ import { EdgeError } from './errors.ts'
  * @param code - BODY_INVALID or QUERY_INVALID
  * @throws {EdgeError} naming the first thing that is wrong and where
  */
-export function parseShape<Output>(shape: z.ZodType<Output>, value: unknown, code: 'BODY_INVALID' | 'QUERY_INVALID'): Output {
+export function parseShape<Output>(
+  shape: z.ZodType<Output>,
+  value: unknown,
+  code: 'BODY_INVALID' | 'QUERY_INVALID',
+): Output {
   const result = shape.safeParse(value)
   if (result.success) return result.data
   throw shapeError(result.error.issues, code)
@@ -19,7 +23,9 @@ function shapeError(issues: readonly z.core.$ZodIssue[], code: 'BODY_INVALID' | 
   return new EdgeError(
     code,
     where === '' ? problem : `\`${where}\`: ${problem}`,
-    code === 'BODY_INVALID' ? 'compare the body with the shape of this route' : 'compare the query with what this route takes',
+    code === 'BODY_INVALID'
+      ? 'compare the body with the shape of this route'
+      : 'compare the query with what this route takes',
     where === '' ? {} : { path: where },
   )
 }
@@ -34,9 +40,13 @@ function deepest(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyK
   const issue = issues[0]
   if (issue === undefined) return { path: prefix, problem: 'it does not fit' }
   const path = [...prefix, ...issue.path]
-  if (issue.code === 'unrecognized_keys') return { path: [...path, issue.keys[0] ?? ''], problem: 'is not a name this takes' }
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { path, problem: lowerFirst(issue.message) }
-  return issue.errors.map((branch) => deepest(branch, path)).reduce((best, next) => (rank(next) > rank(best) ? next : best))
+  if (issue.code === 'unrecognized_keys')
+    return { path: [...path, issue.keys[0] ?? ''], problem: 'is not a name this takes' }
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0)
+    return { path, problem: lowerFirst(issue.message) }
+  return issue.errors
+    .map((branch) => deepest(branch, path))
+    .reduce((best, next) => (rank(next) > rank(best) ? next : best))
 }
 
 function rank(found: Found): number {

@@ -28,8 +28,20 @@ export const factShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('user'), id: text, name: absent }),
   z.strictObject({ kind: z.literal('group'), id: text, owner: absent }),
   z.strictObject({ kind: z.literal('app'), id: text, owner: absent, name: absent }),
-  z.strictObject({ kind: z.literal('token'), id: text, issuer: text, full: z.boolean().nullish(), expiresAt: absent }),
-  z.strictObject({ kind: z.literal('resource'), permission: text, owner: absent, parent: absent, name: absent }),
+  z.strictObject({
+    kind: z.literal('token'),
+    id: text,
+    issuer: text,
+    full: z.boolean().nullish(),
+    expiresAt: absent,
+  }),
+  z.strictObject({
+    kind: z.literal('resource'),
+    permission: text,
+    owner: absent,
+    parent: absent,
+    name: absent,
+  }),
   z.strictObject({ kind: z.literal('member'), group: text, member: text }),
   z.strictObject({
     kind: z.literal('grant'),
@@ -56,8 +68,20 @@ export const factKeyShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('user'), id: text, name: absent }),
   z.strictObject({ kind: z.literal('group'), id: text, owner: absent }),
   z.strictObject({ kind: z.literal('app'), id: text, owner: absent, name: absent }),
-  z.strictObject({ kind: z.literal('token'), id: text, issuer: absent, full: z.boolean().nullish(), expiresAt: absent }),
-  z.strictObject({ kind: z.literal('resource'), permission: text, owner: absent, parent: absent, name: absent }),
+  z.strictObject({
+    kind: z.literal('token'),
+    id: text,
+    issuer: absent,
+    full: z.boolean().nullish(),
+    expiresAt: absent,
+  }),
+  z.strictObject({
+    kind: z.literal('resource'),
+    permission: text,
+    owner: absent,
+    parent: absent,
+    name: absent,
+  }),
   z.strictObject({ kind: z.literal('member'), group: text, member: text }),
   z.strictObject({
     kind: z.literal('grant'),
@@ -91,16 +115,23 @@ function hasOneOf(body: { permission?: unknown; permissions?: unknown }): boolea
 
 const ONE_OF = { message: 'give `permission` or `permissions`, one of them', path: ['permission'] }
 
-export const checkRequest = z.strictObject({ actor: text.optional(), ...asked, atLeast }).refine(hasOneOf, ONE_OF)
+export const checkRequest = z
+  .strictObject({ actor: text.optional(), ...asked, atLeast })
+  .refine(hasOneOf, ONE_OF)
 export const checkAnswer = z.strictObject({ allowed: z.boolean(), revision })
 
 export const checkEachRequest = z.strictObject({
   checks: z.array(z.strictObject({ actor: text.optional(), permission: text })),
   atLeast,
 })
-export const checkEachAnswer = z.strictObject({ results: z.array(z.strictObject({ allowed: z.boolean() })), revision })
+export const checkEachAnswer = z.strictObject({
+  results: z.array(z.strictObject({ allowed: z.boolean() })),
+  revision,
+})
 
-export const scanRequest = z.strictObject({ actor: text.optional(), ...asked, atLeast }).refine(hasOneOf, ONE_OF)
+export const scanRequest = z
+  .strictObject({ actor: text.optional(), ...asked, atLeast })
+  .refine(hasOneOf, ONE_OF)
 export const scanAnswer = z.strictObject({ reading: z.array(z.looseObject({ $: text })), revision })
 
 export const explainRequest = z.strictObject({ actor: text.optional(), permission: text, atLeast })
@@ -120,7 +151,13 @@ const graphShape = z.strictObject({
       to: z.int(),
       via: text,
       grant: z
-        .strictObject({ issuer: text, holder: text, permission: text, extra: json, expiresAt: text.optional() })
+        .strictObject({
+          issuer: text,
+          holder: text,
+          permission: text,
+          extra: json,
+          expiresAt: text.optional(),
+        })
         .nullable(),
       groups: z.array(text).optional(),
     }),
@@ -149,7 +186,11 @@ export const explainAnswer = z.strictObject({
 export const holdersRequest = z.strictObject({ permission: text, atLeast })
 export const permissionsRequest = z.strictObject({ actor: text.optional(), prefix: text.optional(), atLeast })
 export const claimsRequest = z.strictObject({ actor: text.optional(), permission: text, atLeast })
-export const claimsAnswer = z.strictObject({ pathways: z.array(z.array(json)), truncated: z.boolean(), revision })
+export const claimsAnswer = z.strictObject({
+  pathways: z.array(z.array(json)),
+  truncated: z.boolean(),
+  revision,
+})
 export const previewRequest = z.strictObject({ changes: z.array(changeShape), atLeast })
 
 const question = z.strictObject({ actor: text, permission: text })
@@ -207,12 +248,20 @@ export const grantReadAnswer = z.strictObject({ grant: grantView, revision })
 export const revokeAnswer = z.strictObject({ revoked: z.int(), revision })
 
 export function pageOf<Item extends z.ZodType>(item: Item) {
-  return z.strictObject({ items: z.array(item), nextCursor: text.nullable(), revision, incomplete: z.boolean().optional() })
+  return z.strictObject({
+    items: z.array(item),
+    nextCursor: text.nullable(),
+    revision,
+    incomplete: z.boolean().optional(),
+  })
 }
 
 export const grantsAnswer = pageOf(grantView)
 export const holdersAnswer = pageOf(
-  z.strictObject({ actor: text, pathway: z.array(z.strictObject({ actor: text, permission: text, via: text })) }),
+  z.strictObject({
+    actor: text,
+    pathway: z.array(z.strictObject({ actor: text, permission: text, via: text })),
+  }),
 )
 export const permissionsAnswer = pageOf(z.strictObject({ permission: text, source: text }))
 
@@ -229,7 +278,10 @@ export const grantsQuery = z.strictObject({
   atLeast: digits.optional(),
 })
 export const readQuery = z.strictObject({ atLeast: digits.optional() })
-export const revokeQuery = z.strictObject({ onDependants: z.enum(['allow', 'refuse']).optional(), reason: text.optional() })
+export const revokeQuery = z.strictObject({
+  onDependants: z.enum(['allow', 'refuse']).optional(),
+  reason: text.optional(),
+})
 
 export const tokenRequest = z.strictObject({
   /** Default: the caller, a user. */
@@ -249,7 +301,10 @@ export const tokenAnswer = z.strictObject({
   revision,
 })
 
-export const healthAnswer = z.strictObject({ status: z.enum(['ok', 'failed']), revision: revision.optional() })
+export const healthAnswer = z.strictObject({
+  status: z.enum(['ok', 'failed']),
+  revision: revision.optional(),
+})
 
 export const problemShape = z.strictObject({
   type: text,

@@ -46,13 +46,23 @@ export function parseWorld(text: string, parse: ParseValue<Fact>): World {
 
 /** What a world file may say of a fact, in the names of the fact; `key` is given by the name in a map. */
 const SECTIONS = {
-  namespaces: { kind: 'namespace', key: 'name', required: [], optional: ['description', 'modes', 'requestable', 'enforcedBy'] },
+  namespaces: {
+    kind: 'namespace',
+    key: 'name',
+    required: [],
+    optional: ['description', 'modes', 'requestable', 'enforcedBy'],
+  },
   users: { kind: 'user', key: 'id', required: [], optional: ['name'] },
   groups: { kind: 'group', key: 'id', required: [], optional: ['owner', 'members'] },
   apps: { kind: 'app', key: 'id', required: [], optional: ['owner', 'name'] },
   tokens: { kind: 'token', key: 'id', required: ['issuer'], optional: ['full', 'expiresAt'] },
   resources: { kind: 'resource', key: 'permission', required: [], optional: ['owner', 'parent', 'name'] },
-  grants: { kind: 'grant', key: undefined, required: ['issuer', 'holder', 'permission'], optional: ['extra', 'expiresAt', 'reason'] },
+  grants: {
+    kind: 'grant',
+    key: undefined,
+    required: ['issuer', 'holder', 'permission'],
+    optional: ['extra', 'expiresAt', 'reason'],
+  },
   suspensions: { kind: 'suspension', key: 'of', required: [], optional: [] },
 } as const satisfies Record<string, Section>
 
@@ -80,9 +90,15 @@ class WorldReader {
   }
 
   world(): World {
-    if (this.#text.length > WORLD_BYTES_MAX) throw this.#wrong(WORLD_BYTES_MAX, `it is longer than ${WORLD_BYTES_MAX} characters`, 'keep bulk facts in JSON Lines')
+    if (this.#text.length > WORLD_BYTES_MAX)
+      throw this.#wrong(
+        WORLD_BYTES_MAX,
+        `it is longer than ${WORLD_BYTES_MAX} characters`,
+        'keep bulk facts in JSON Lines',
+      )
     this.#root = this.#readRoot()
-    for (const name of ['namespaces', 'users', 'groups', 'apps', 'tokens'] as const) this.#section(SECTIONS[name], name)
+    for (const name of ['namespaces', 'users', 'groups', 'apps', 'tokens'] as const)
+      this.#section(SECTIONS[name], name)
     this.#resources()
     this.#facts.push(...this.#members)
     for (const name of ['grants', 'suspensions'] as const) this.#section(SECTIONS[name], name)
@@ -95,7 +111,12 @@ class WorldReader {
     const fields = this.#map(root, 'a world')
     const known = [...Object.keys(SECTIONS), 'expect']
     for (const [name, { at }] of fields) {
-      if (!known.includes(name)) throw this.#wrong(at, `${quoteShort(name)} is no section of a world`, `the sections are ${known.join(', ')}`)
+      if (!known.includes(name))
+        throw this.#wrong(
+          at,
+          `${quoteShort(name)} is no section of a world`,
+          `the sections are ${known.join(', ')}`,
+        )
     }
     return fields
   }
@@ -104,7 +125,8 @@ class WorldReader {
     try {
       return /^\s*[{[]/u.test(this.#text) ? this.#flow() : parseYamlTree(this.#text)
     } catch (error) {
-      if (error instanceof YamlInvalidError || error instanceof JsonInvalidError) throw this.#wrong(error.position, error.message)
+      if (error instanceof YamlInvalidError || error instanceof JsonInvalidError)
+        throw this.#wrong(error.position, error.message)
       throw error
     }
   }
@@ -144,7 +166,10 @@ class WorldReader {
   }
 
   #mapItem(keyName: string, key: string, { at, value }: Entry): Item {
-    const rest = value.kind === 'scalar' && value.value === null ? new Map<string, Entry>() : this.#map(value, 'an entry')
+    const rest =
+      value.kind === 'scalar' && value.value === null
+        ? new Map<string, Entry>()
+        : this.#map(value, 'an entry')
     const own = rest.get(keyName)
     if (own !== undefined) throw this.#wrong(own.at, `\`${keyName}\` stands before the colon already`)
     const keyNode: Node = { kind: 'scalar', at, value: key }
@@ -166,7 +191,12 @@ class WorldReader {
     const key = section.key === undefined ? [] : [section.key]
     const known = [...key, ...section.required, ...section.optional]
     for (const [name, field] of fields) {
-      if (!known.includes(name)) throw this.#wrong(field.at, `an entry of \`${section.kind}s\` has no ${quoteShort(name)}`, `its parts are ${known.join(', ')}`)
+      if (!known.includes(name))
+        throw this.#wrong(
+          field.at,
+          `an entry of \`${section.kind}s\` has no ${quoteShort(name)}`,
+          `its parts are ${known.join(', ')}`,
+        )
     }
     for (const name of [...key, ...section.required]) {
       if (!fields.has(name)) throw this.#wrong(at, `\`${name}\` is missing`)
@@ -176,10 +206,17 @@ class WorldReader {
   #membersOf(group: Fields, members: Node): void {
     if (members.kind === 'scalar' && members.value === null) return
     const id = group.get('id')
-    if (members.kind !== 'list' || id === undefined) throw this.#wrong(members.at, 'expected a list of members')
+    if (members.kind !== 'list' || id === undefined)
+      throw this.#wrong(members.at, 'expected a list of members')
     for (const member of members.items) {
       const raw = { kind: 'member', group: plain(id.value), member: plain(member) }
-      this.#members.push(this.#parsed(raw, member.at, { kind: 'map', at: member.at, entries: new Map([['member', { at: member.at, value: member }]]) }))
+      this.#members.push(
+        this.#parsed(raw, member.at, {
+          kind: 'map',
+          at: member.at,
+          entries: new Map([['member', { at: member.at, value: member }]]),
+        }),
+      )
     }
   }
 
@@ -199,8 +236,13 @@ class WorldReader {
     for (const placed of resources) {
       const line: Placed[] = []
       const onLine = new Set<Placed>()
-      for (let here: Placed | undefined = placed; here !== undefined && !done.has(here); here = parentOf(here, byPermission)) {
-        if (onLine.has(here)) throw this.#wrong(here.at, `${quoteShort(here.fact.permission)} is its own ancestor`)
+      for (
+        let here: Placed | undefined = placed;
+        here !== undefined && !done.has(here);
+        here = parentOf(here, byPermission)
+      ) {
+        if (onLine.has(here))
+          throw this.#wrong(here.at, `${quoteShort(here.fact.permission)} is its own ancestor`)
         onLine.add(here)
         line.push(here)
       }
@@ -239,16 +281,21 @@ class WorldReader {
     const common = { place: this.#place(item.at), ...this.#now(fields.get('now')) }
     if (fields.has('holders')) return this.#holders(fields, common)
     this.#only(fields, ['actor', 'permission', 'permissions', 'allowed', 'now'])
-    if (fields.has('permission') === fields.has('permissions')) throw this.#wrong(item.at, 'give `permission` or `permissions`, one of them')
+    if (fields.has('permission') === fields.has('permissions'))
+      throw this.#wrong(item.at, 'give `permission` or `permissions`, one of them')
     const many = fields.get('permissions')
     const allowed = this.#need(fields, 'allowed', item.at)
-    if (allowed.kind !== 'scalar' || typeof allowed.value !== 'boolean') throw this.#wrong(allowed.at, 'expected true or false')
+    if (allowed.kind !== 'scalar' || typeof allowed.value !== 'boolean')
+      throw this.#wrong(allowed.at, 'expected true or false')
     return [
       {
         kind: 'allowed',
         ...common,
         actor: this.#string(this.#need(fields, 'actor', item.at)),
-        permissions: many === undefined ? [this.#string(this.#need(fields, 'permission', item.at))] : this.#strings(many.value),
+        permissions:
+          many === undefined
+            ? [this.#string(this.#need(fields, 'permission', item.at))]
+            : this.#strings(many.value),
         allowed: allowed.value,
       },
     ]
@@ -270,13 +317,23 @@ class WorldReader {
     if (entry === undefined) return {}
     const text = this.#string(entry.value)
     const now = TIME.test(text) ? Date.parse(text) : Number.NaN
-    if (Number.isNaN(now)) throw this.#wrong(entry.value.at, `${quoteShort(text)} is not a time`, 'write it as 2027-01-01T00:00:00Z')
+    if (Number.isNaN(now))
+      throw this.#wrong(
+        entry.value.at,
+        `${quoteShort(text)} is not a time`,
+        'write it as 2027-01-01T00:00:00Z',
+      )
     return { now }
   }
 
   #only(fields: Fields, known: readonly string[]): void {
     for (const [name, { at }] of fields) {
-      if (!known.includes(name)) throw this.#wrong(at, `${quoteShort(name)} is no part of an expectation`, `its parts are ${known.join(', ')}`)
+      if (!known.includes(name))
+        throw this.#wrong(
+          at,
+          `${quoteShort(name)} is no part of an expectation`,
+          `its parts are ${known.join(', ')}`,
+        )
     }
   }
 
@@ -301,7 +358,12 @@ class WorldReader {
     throw this.#wrong(node.at, 'expected text', 'put it in quotes')
   }
 
-  #wrong(at: number, problem: string, hint = 'compare it with the world files among the examples', cause?: unknown): FileInvalidError {
+  #wrong(
+    at: number,
+    problem: string,
+    hint = 'compare it with the world files among the examples',
+    cause?: unknown,
+  ): FileInvalidError {
     return new FileInvalidError('WORLD_INVALID', this.#place(at), problem, hint, cause)
   }
 

@@ -11,7 +11,13 @@ import { questionRoutes } from './routes/questions.ts'
 import { answerRoute, type Bindings, type Request, type Route } from './routes/route.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
-const ROUTES: readonly Route[] = [...questionRoutes, ...changeRoutes, ...grantRoutes, ...tokenRoutes, ...healthRoutes]
+const ROUTES: readonly Route[] = [
+  ...questionRoutes,
+  ...changeRoutes,
+  ...grantRoutes,
+  ...tokenRoutes,
+  ...healthRoutes,
+]
 
 /** Everything but the decision routes. */
 export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
@@ -19,7 +25,11 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
   for (const definition of ROUTES) {
     app.on(definition.method, honoPath(definition.path), async (request) => {
       const { status = 200, headers = {}, body } = await answerRoute(definition, request, context)
-      return request.body(JSON.stringify(body), status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+      return request.body(JSON.stringify(body), status, {
+        ...headers,
+        'Content-Type': 'application/json',
+        'Cache-Control': 'no-store',
+      })
     })
   }
   app.onError((error, request) => refuse(request, error, context))
@@ -30,13 +40,27 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
 function refuseRoute(request: Request, context: Context): Response {
   const allowed = methodsOf(request.req.path)
   if (allowed.length === 0 || allowed.includes(request.req.method)) {
-    return refuse(request, new EdgeError('NOT_FOUND', 'there is no such route', 'compare the path with the reference'), context)
+    return refuse(
+      request,
+      new EdgeError('NOT_FOUND', 'there is no such route', 'compare the path with the reference'),
+      context,
+    )
   }
   const allow = allowed.join(', ')
-  return refuse(request, new EdgeError('METHOD_NOT_ALLOWED', `the route takes ${allow}`, 'use one of these methods'), context, { Allow: allow })
+  return refuse(
+    request,
+    new EdgeError('METHOD_NOT_ALLOWED', `the route takes ${allow}`, 'use one of these methods'),
+    context,
+    { Allow: allow },
+  )
 }
 
-function refuse(request: Request, error: unknown, context: Context, headers: Readonly<Record<string, string>> = {}): Response {
+function refuse(
+  request: Request,
+  error: unknown,
+  context: Context,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   const { incoming, outgoing } = request.env
   if (!isWhole(incoming)) {
     // The framework would cut the connection while the rest of the body still comes, and our answer with it.
@@ -47,7 +71,12 @@ function refuse(request: Request, error: unknown, context: Context, headers: Rea
   logProblem(context.log, problem, error, incoming)
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headersFor(problem), ...headers },
+    headers: {
+      'Content-Type': PROBLEM_TYPE,
+      'Cache-Control': 'no-store',
+      ...headersFor(problem),
+      ...headers,
+    },
   })
 }
 
@@ -66,7 +95,10 @@ function methodsOf(path: string): readonly string[] {
 function isMatch(pattern: string, path: string): boolean {
   const wanted = pattern.split('/')
   const given = path.split('/')
-  return wanted.length === given.length && wanted.every((part, i) => (part.startsWith('{') ? given[i] !== '' : part === given[i]))
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, i) => (part.startsWith('{') ? given[i] !== '' : part === given[i]))
+  )
 }
 
 function honoPath(path: string): string {

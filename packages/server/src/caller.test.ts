@@ -22,10 +22,18 @@ const ROUTES = [
   ['DELETE', '/v1/grants/x', undefined],
 ] as const
 
-async function statusesOf({ call }: Served, token: string | undefined, headers?: Record<string, string>): Promise<string[]> {
+async function statusesOf(
+  { call }: Served,
+  token: string | undefined,
+  headers?: Record<string, string>,
+): Promise<string[]> {
   const replies = []
   for (const [method, path, body] of ROUTES) {
-    const reply = await call(method, path, { ...(token !== undefined && { token }), ...(headers && { headers }), ...(body && { body }) })
+    const reply = await call(method, path, {
+      ...(token !== undefined && { token }),
+      ...(headers && { headers }),
+      ...(body && { body }),
+    })
     replies.push(reply)
     if (reply.status === 401) {
       assert.equal(reply.headers.get('www-authenticate'), 'Bearer realm="castellan"')
@@ -57,11 +65,17 @@ describe('a caller', () => {
       `Bearer ${token.toLowerCase()}`,
     ]
     for (const authorization of headers) {
-      const reply = await served.call('POST', '/v1/check', { headers: { authorization }, body: { permission: 'a' } })
+      const reply = await served.call('POST', '/v1/check', {
+        headers: { authorization },
+        body: { permission: 'a' },
+      })
       assert.equal(reply.status, 401, authorization)
     }
     for (const authorization of [`Bearer ${token}`, `bearer  ${token} `]) {
-      const reply = await served.call('POST', '/v1/check', { headers: { authorization }, body: { permission: 'a' } })
+      const reply = await served.call('POST', '/v1/check', {
+        headers: { authorization },
+        body: { permission: 'a' },
+      })
       assert.equal(reply.status, 200, authorization)
     }
   })
@@ -71,7 +85,12 @@ describe('a caller', () => {
     { name: 'it is suspended', end: (id) => ({ add: { kind: 'suspension', of: `token:${id}` } }) },
     { name: 'its user is suspended', end: () => ({ add: { kind: 'suspension', of: 'user:bob' } }) },
     { name: 'its user is removed', end: () => ({ remove: { kind: 'user', id: 'bob' } }) },
-    { name: 'its expiry is moved into the past', end: (id) => ({ add: { kind: 'token', id, issuer: 'user:bob', full: true, expiresAt: new Date(START).toISOString() } }) },
+    {
+      name: 'its expiry is moved into the past',
+      end: (id) => ({
+        add: { kind: 'token', id, issuer: 'user:bob', full: true, expiresAt: new Date(START).toISOString() },
+      }),
+    },
   ]
   for (const { name, end } of ends) {
     test(`is nobody at the next request once ${name}`, async (t) => {
@@ -139,7 +158,7 @@ describe('a caller', () => {
         headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
         body: ReadableStream.from(body()),
         duplex: 'half',
-      } as RequestInit)
+      })
       await new Promise((resolve) => setTimeout(resolve, 50))
       await change({ remove: { kind: 'token', id } })
       release()
@@ -151,10 +170,15 @@ describe('a caller', () => {
 describe('POST /v1/tokens', () => {
   test('makes a token for whoever may state facts, shows it once and keeps no more than its hash', async (t) => {
     const { ask, call, logged, live } = await serve(t)
-    const made = await ask('root', '/v1/tokens', { issuer: 'user:ed', permissions: ['a:b'], expiresAt: '2027-01-01T00:00:00Z' })
+    const made = await ask('root', '/v1/tokens', {
+      issuer: 'user:ed',
+      permissions: ['a:b'],
+      expiresAt: '2027-01-01T00:00:00Z',
+    })
     assert.equal(made.status, 201, made.text)
     assert.match(made.body.token, /^cst_[A-Za-z0-9_-]{43}$/)
-    const check = async (permission: string) => (await call('POST', '/v1/check', { token: made.body.token, body: { permission } })).body.allowed
+    const check = async (permission: string) =>
+      (await call('POST', '/v1/check', { token: made.body.token, body: { permission } })).body.allowed
     assert.deepEqual([await check('a:b'), await check('a')], [true, false])
     const kept = JSON.stringify([...live.journal()]) + logged.join('')
     assert.equal(kept.includes(made.body.token), false)

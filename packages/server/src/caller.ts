@@ -56,7 +56,8 @@ export class Callers {
     const known = this.#standings.get(tokenId)
     const standing = known?.revision === this.#engine.revision ? known : this.#ask(tokenId)
     // Why a token is refused is told to nobody: a thief would learn whether to wait.
-    if (standing === undefined || now >= standing.expiresAt) throw unauthenticated('the token is not valid now')
+    if (standing === undefined || now >= standing.expiresAt)
+      throw unauthenticated('the token is not valid now')
     return standing.caller
   }
 
@@ -85,7 +86,9 @@ function expiryOf({ expiresAt }: TokenFact): number {
 }
 
 function isSuspended({ id, issuer }: TokenFact, engine: Questions): boolean {
-  return [`token:${id}`, ...issuer.split('/')].some((of) => engine.fact({ kind: 'suspension', of }) !== undefined)
+  return [`token:${id}`, ...issuer.split('/')].some(
+    (of) => engine.fact({ kind: 'suspension', of }) !== undefined,
+  )
 }
 
 /**
@@ -100,5 +103,9 @@ export function authorizeAbout(engine: Questions, caller: Caller, actor: string)
 }
 
 function unauthenticated(message: string): EdgeError {
-  return new EdgeError('UNAUTHENTICATED', message, 'send `Authorization: Bearer <token>` with a token that stands')
+  return new EdgeError(
+    'UNAUTHENTICATED',
+    message,
+    'send `Authorization: Bearer <token>` with a token that stands',
+  )
 }

@@ -31,12 +31,22 @@ async function measure(): Promise<void> {
   const { token } = castellan
   const question = { actor: 'user:u500', permission: 'a:folder:file500:read' }
   const check = post('/v1/check', question, token)
-  const each = (count: number) => post('/v1/check-each', { checks: Array.from({ length: count }, (_, i) => ({ ...question, actor: `user:u${i}` })) }, token)
+  const each = (count: number) =>
+    post(
+      '/v1/check-each',
+      { checks: Array.from({ length: count }, (_, i) => ({ ...question, actor: `user:u${i}` })) },
+      token,
+    )
   const rates = { bare: [] as number[], check: [] as number[], each: [] as number[] }
   const answerBytes = await sizeOf(castellan.port, check)
   const bareCheck = post(`/${answerBytes}`, question, token)
   const costs = { bare: [] as number[], check: [] as number[], each: [] as number[] }
-  const turn = async (name: keyof typeof rates, server: Started, request: Buffer, answers: number): Promise<void> => {
+  const turn = async (
+    name: keyof typeof rates,
+    server: Started,
+    request: Buffer,
+    answers: number,
+  ): Promise<void> => {
     const before = await processorUsed(server.child)
     const { rate, answered } = await load(server.port, request, SECONDS, answers === 1 ? CONNECTIONS : 2)
     rates[name].push(rate * answers)
@@ -53,14 +63,24 @@ async function measure(): Promise<void> {
   console.table({
     'bare node:http POST, requests/s': row(rates.bare),
     'POST /v1/check, requests/s': row(rates.check),
-    'POST /v1/check to bare': { median: median(ratios).toFixed(2), least: Math.min(...ratios).toFixed(2), most: Math.max(...ratios).toFixed(2) },
+    'POST /v1/check to bare': {
+      median: median(ratios).toFixed(2),
+      least: Math.min(...ratios).toFixed(2),
+      most: Math.max(...ratios).toFixed(2),
+    },
     'POST /v1/check-each of 1,000, answers/s': row(rates.each),
     'bare, µs of processor a request': costRow(costs.bare),
     'check, µs of processor a request': costRow(costs.check),
     'check-each, µs of processor an answer': costRow(costs.each),
-    'processor of bare to that of check': { median: (median(costs.bare) / median(costs.check)).toFixed(2), least: '', most: '' },
+    'processor of bare to that of check': {
+      median: (median(costs.bare) / median(costs.check)).toFixed(2),
+      least: '',
+      most: '',
+    },
   })
-  console.log(`${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.version}, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s`)
+  console.log(
+    `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.version}, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s`,
+  )
   for (const { child } of [bare, castellan]) child.kill()
 }
 
@@ -120,9 +140,16 @@ async function serveCastellan(): Promise<{ port: number; token: string }> {
   ]
   for (let i = 0; i < 10_000; i++) {
     facts.push({ kind: 'user', id: `u${i}` })
-    facts.push({ kind: 'grant', issuer: 'user:owner', holder: `user:u${i}`, permission: `a:folder:file${i}:write`, extra: {} })
+    facts.push({
+      kind: 'grant',
+      issuer: 'user:owner',
+      holder: `user:u${i}`,
+      permission: `a:folder:file${i}:write`,
+      extra: {},
+    })
   }
-  for (let i = 0; i < facts.length; i += 1_000) await live.change(facts.slice(i, i + 1_000).map((add) => ({ add })))
+  for (let i = 0; i < facts.length; i += 1_000)
+    await live.change(facts.slice(i, i + 1_000).map((add) => ({ add })))
   const tokens = new MemoryTokenSecrets()
   const { secret } = await issueToken({ live, tokens }, { issuer: 'user:service', full: true })
   const server = createServer({ live, tokens, log: createLogger({ level: 'silent' }) })
@@ -155,11 +182,18 @@ interface Loaded {
 }
 
 /** Keeps one request under way on each connection. */
-async function load(port: number, request: Buffer, seconds: number, connections = CONNECTIONS): Promise<Loaded> {
+async function load(
+  port: number,
+  request: Buffer,
+  seconds: number,
+  connections = CONNECTIONS,
+): Promise<Loaded> {
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(port)))
   let answered = 0
   const begin = performance.now()
-  await Promise.all(sockets.map((socket) => drive(socket, request, begin + seconds * 1_000, () => answered++)))
+  await Promise.all(
+    sockets.map((socket) => drive(socket, request, begin + seconds * 1_000, () => answered++)),
+  )
   const took = performance.now() - begin
   for (const socket of sockets) socket.destroy()
   return { rate: (answered / took) * 1_000, answered }
@@ -200,7 +234,11 @@ function row(rates: readonly number[]): { median: string; least: string; most: s
 }
 
 function costRow(costs: readonly number[]): { median: string; least: string; most: string } {
-  return { median: median(costs).toFixed(1), least: Math.min(...costs).toFixed(1), most: Math.max(...costs).toFixed(1) }
+  return {
+    median: median(costs).toFixed(1),
+    least: Math.min(...costs).toFixed(1),
+    most: Math.max(...costs).toFixed(1),
+  }
 }
 
 function median(values: readonly number[]): number {

@@ -28,7 +28,8 @@ describe('POST /v1/check', () => {
     assert.equal((await ask('alice', '/v1/check', { permission: 'a:b' })).body.allowed, true)
     assert.equal((await ask('bob', '/v1/check', { permission: 'a:b' })).body.allowed, false)
     const scoped = await tokenOf('alice', { full: false, permissions: ['a:b:c'] })
-    const check = async (permission: string) => (await call('POST', '/v1/check', { token: scoped, body: { permission } })).body.allowed
+    const check = async (permission: string) =>
+      (await call('POST', '/v1/check', { token: scoped, body: { permission } })).body.allowed
     assert.deepEqual([await check('a:b:c'), await check('a:b')], [true, false])
   })
 
@@ -41,7 +42,11 @@ describe('POST /v1/check', () => {
     assert.equal((await ask('alice', '/v1/check', { actor: 'user:alice', permission: 'a' })).status, 200)
     assert.equal((await ask('service', '/v1/check', { actor: 'user:bob', permission: 'a' })).status, 200)
     const scoped = await tokenOf('alice', { full: false })
-    assert.equal((await call('POST', '/v1/check', { token: scoped, body: { actor: 'user:alice', permission: 'a' } })).status, 403)
+    assert.equal(
+      (await call('POST', '/v1/check', { token: scoped, body: { actor: 'user:alice', permission: 'a' } }))
+        .status,
+      403,
+    )
   })
 
   test('waits for no revision that is not there', async (t) => {
@@ -59,12 +64,18 @@ describe('POST /v1/check', () => {
       { body: { permission: 'a::b' }, status: 400, code: 'PERMISSION_INVALID', position: 2 },
       { body: { permission: 'aa:b' }, status: 400, code: 'PERMISSION_UNKNOWN' },
       { body: { actor: 'ed', permission: 'a' }, status: 400, code: 'ACTOR_INVALID' },
-      { body: { permissions: Array.from({ length: 1_001 }, () => 'a') }, status: 422, code: 'LIMIT_EXCEEDED', limit: 'permissionsMax' },
+      {
+        body: { permissions: Array.from({ length: 1_001 }, () => 'a') },
+        status: 422,
+        code: 'LIMIT_EXCEEDED',
+        limit: 'permissionsMax',
+      },
     ]
     for (const { body, ...wanted } of cases) {
       const reply = await ask('service', '/v1/check', body)
       assert.equal(reply.headers.get('content-type'), 'application/problem+json')
-      for (const [name, value] of Object.entries(wanted)) assert.equal(reply.body[name], value, `${name} of ${reply.text.slice(0, 200)}`)
+      for (const [name, value] of Object.entries(wanted))
+        assert.equal(reply.body[name], value, `${name} of ${reply.text.slice(0, 200)}`)
       assert.notEqual(reply.body.hint, '')
     }
   })
@@ -75,7 +86,9 @@ describe('POST /v1/check', () => {
       assert.equal((await ask('alice', '/v1/check', { permission: 'a:b' })).body.allowed, true)
       await change({ remove: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b' } })
       assert.equal((await ask('alice', '/v1/check', { permission: 'a:b' })).body.allowed, false)
-      await change({ add: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b', extra: {} } })
+      await change({
+        add: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b', extra: {} },
+      })
     }
   })
 })
@@ -90,24 +103,36 @@ describe('POST /v1/check-each', () => {
       { actor: 'user:ed', permission: 'a' },
     ]
     const { body } = await ask('service', '/v1/check-each', { checks })
-    assert.deepEqual(body, { results: [true, false, true, true].map((allowed) => ({ allowed })), revision: live.engine.revision })
+    assert.deepEqual(body, {
+      results: [true, false, true, true].map((allowed) => ({ allowed })),
+      revision: live.engine.revision,
+    })
     assert.deepEqual((await ask('service', '/v1/check-each', { checks: [] })).body.results, [])
   })
 
   test('takes 1,000 questions and no more', async (t) => {
     const { ask } = await serve(t)
-    const checks = (count: number) => ({ checks: Array.from({ length: count }, (_, i) => ({ actor: `user:u${i}`, permission: 'a' })) })
+    const checks = (count: number) => ({
+      checks: Array.from({ length: count }, (_, i) => ({ actor: `user:u${i}`, permission: 'a' })),
+    })
     const full = await ask('service', '/v1/check-each', checks(1_000))
     assert.equal(full.body.results.length, 1_000)
     const over = await ask('service', '/v1/check-each', checks(1_001))
-    assert.deepEqual([over.status, over.body.code, over.body.limit], [422, 'LIMIT_EXCEEDED', 'permissionsMax'])
+    assert.deepEqual(
+      [over.status, over.body.code, over.body.limit],
+      [422, 'LIMIT_EXCEEDED', 'permissionsMax'],
+    )
   })
 
   test('says which question is at fault', async (t) => {
     const { ask } = await serve(t)
-    const malformed = await ask('service', '/v1/check-each', { checks: [{ permission: 'a' }, { permission: 'a' }, { permission: 'a:' }] })
+    const malformed = await ask('service', '/v1/check-each', {
+      checks: [{ permission: 'a' }, { permission: 'a' }, { permission: 'a:' }],
+    })
     assert.deepEqual([malformed.body.code, malformed.body.path], ['PERMISSION_INVALID', 'checks[2]'])
-    const others = await ask('alice', '/v1/check-each', { checks: [{ permission: 'a' }, { actor: 'user:bob', permission: 'a' }] })
+    const others = await ask('alice', '/v1/check-each', {
+      checks: [{ permission: 'a' }, { actor: 'user:bob', permission: 'a' }],
+    })
     assert.deepEqual([others.status, others.body.path], [403, 'checks[1]'])
   })
 })

@@ -20,7 +20,12 @@ export const DECISIONS: Readonly<Record<string, Decide>> = Object.assign(Object.
  * One decision over bare `node:http`. Nothing is awaited but the socket: caller, authority, answer and revision are
  * all of one moment, the one after the body's last byte.
  */
-export function answerDecision(context: Context, decide: Decide, request: IncomingMessage, response: ServerResponse): void {
+export function answerDecision(
+  context: Context,
+  decide: Decide,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const requestId = requestIdOf(request)
   try {
     const tokenId = identify(request.headers.authorization, context.tokens)
@@ -42,13 +47,20 @@ function check({ engine }: Context, caller: Caller, text: string): string {
   const body = parseCheckBody(text)
   const actor = body.actor ?? caller.self
   authorizeAbout(engine, caller, actor)
-  const allowed = engine.check(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
+  const allowed = engine.check(
+    actor,
+    body.permission ?? body.permissions ?? [],
+    askingOf(caller, body.atLeast),
+  )
   return `{"allowed":${allowed},"revision":${engine.revision}}`
 }
 
 function checkEach({ engine }: Context, caller: Caller, text: string): string {
   const body = parseCheckEachBody(text)
-  const questions = body.checks.map(({ actor = caller.self, permission }): Question => ({ actor, permission }))
+  const questions = body.checks.map(({ actor = caller.self, permission }): Question => ({
+    actor,
+    permission,
+  }))
   const asking = askingOf(caller, body.atLeast)
   authorizeEach(engine, caller, questions)
   let results = ''
@@ -70,13 +82,19 @@ function authorizeEach(engine: Context['engine'], caller: Caller, questions: rea
   }
 }
 
-function answerEach(engine: Context['engine'], questions: readonly Question[], asking: Asking): readonly boolean[] {
+function answerEach(
+  engine: Context['engine'],
+  questions: readonly Question[],
+  asking: Asking,
+): readonly boolean[] {
   try {
     return engine.checkEach(questions, asking)
   } catch (error) {
-    if (!isCodedError(error) || error.code === 'LIMIT_EXCEEDED' || error.code === 'REVISION_AHEAD') throw error
+    if (!isCodedError(error) || error.code === 'LIMIT_EXCEEDED' || error.code === 'REVISION_AHEAD')
+      throw error
     // One of them is malformed; asked alone it says so again, and then we know which.
-    for (const [index, { actor, permission }] of questions.entries()) at(index, () => engine.check(actor, permission, asking))
+    for (const [index, { actor, permission }] of questions.entries())
+      at(index, () => engine.check(actor, permission, asking))
     throw error
   }
 }

@@ -4,7 +4,12 @@ export type GrantKey = Extract<FactKey, { readonly kind: 'grant' }>
 
 /** A grant's id is its key, so it can be made without asking: base64url of the JSON of issuer, holder, permission. */
 export function printGrantId(grant: GrantKey | GrantFact): string {
-  const key: GrantKey = { kind: 'grant', issuer: grant.issuer, holder: grant.holder, permission: grant.permission }
+  const key: GrantKey = {
+    kind: 'grant',
+    issuer: grant.issuer,
+    holder: grant.holder,
+    permission: grant.permission,
+  }
   return Buffer.from(JSON.stringify(keyParts(key))).toString('base64url')
 }
 

@@ -17,7 +17,8 @@ export function pageOf<Item, View>(
   paging: Paging,
 ): { readonly items: readonly View[]; readonly nextCursor: string | null } {
   const limit = paging.limit ?? DEFAULT_LIMIT
-  if (limit < 1 || limit > LIMITS.pageMax) throw new FactInvalidError('limit', `a page has 1 to ${LIMITS.pageMax} items`, 'ask for fewer at a time')
+  if (limit < 1 || limit > LIMITS.pageMax)
+    throw new FactInvalidError('limit', `a page has 1 to ${LIMITS.pageMax} items`, 'ask for fewer at a time')
   const mark = hash('sha256', JSON.stringify(question), 'base64url').slice(0, 12)
   const after = paging.cursor === undefined ? '' : openCursor(paging.cursor, mark)
   const page = smallestAfter(items, keyOf, after, limit + 1)
@@ -25,7 +26,10 @@ export function pageOf<Item, View>(
   const last = shown.at(-1)
   return {
     items: shown.map(({ item }) => viewOf(item)),
-    nextCursor: page.length > limit && last !== undefined ? Buffer.from(JSON.stringify([mark, last.key])).toString('base64url') : null,
+    nextCursor:
+      page.length > limit && last !== undefined
+        ? Buffer.from(JSON.stringify([mark, last.key])).toString('base64url')
+        : null,
   }
 }
 
@@ -34,7 +38,12 @@ interface Keyed<Item> {
   readonly item: Item
 }
 
-function smallestAfter<Item>(items: Iterable<Item>, keyOf: (item: Item) => string, after: string, count: number): readonly Keyed<Item>[] {
+function smallestAfter<Item>(
+  items: Iterable<Item>,
+  keyOf: (item: Item) => string,
+  after: string,
+  count: number,
+): readonly Keyed<Item>[] {
   let kept: Keyed<Item>[] = []
   let bound: string | undefined
   for (const item of items) {
@@ -63,7 +72,8 @@ function openCursor(cursor: string, mark: string): string {
   }
   if (!Array.isArray(parsed) || parsed.length !== 2) throw new CursorError('CURSOR_INVALID')
   const [found, key] = parsed as unknown[]
-  if (typeof found !== 'string' || typeof key !== 'string' || key === '') throw new CursorError('CURSOR_INVALID')
+  if (typeof found !== 'string' || typeof key !== 'string' || key === '')
+    throw new CursorError('CURSOR_INVALID')
   if (found !== mark) throw new CursorError('CURSOR_MISMATCH')
   return key
 }

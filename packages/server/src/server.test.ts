@@ -9,19 +9,21 @@ import { openLive, openMemoryStore } from '@castellan/store'
 import { createLogger } from './edge/log.ts'
 import { createServer } from './server.ts'
 import { MemoryTokenSecrets } from './tokens/memory.ts'
-import { serve } from './testing/serve.ts'
+import { serve, type Loose } from './testing/serve.ts'
 
 interface RawReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: any
+  readonly body: Loose
 }
 
 /** The first answer in what came over a socket; its problem document must have the shape. */
 function parseReply(text: string): RawReply {
   const [head = '', body = ''] = text.split('\r\n\r\n', 2)
   const [start = '', ...lines] = head.split('\r\n')
-  const headers = Object.fromEntries(lines.map((line) => [line.split(': ')[0]!.toLowerCase(), line.slice(line.indexOf(': ') + 2)]))
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.split(': ')[0]!.toLowerCase(), line.slice(line.indexOf(': ') + 2)]),
+  )
   const status = Number(start.split(' ')[1])
   const isProblem = headers['content-type'] === 'application/problem+json'
   if (isProblem) assert.equal(Buffer.byteLength(body), Number(headers['content-length']))
@@ -63,10 +65,21 @@ describe('routes', () => {
     const token = await tokenOf('ed')
     const status = async (target: string) =>
       parseReply(
-        await raw(`POST ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{"permission":"a"}`),
+        await raw(
+          `POST ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{"permission":"a"}`,
+        ),
       ).status
     assert.equal(await status('/v1/check'), 200)
-    for (const target of ['/v1/./check', '/v1/x/../check', '//v1/check', '/v1//check', '/v1/scan/.', 'http://x/v1/check', '*', '/v1/check#x']) {
+    for (const target of [
+      '/v1/./check',
+      '/v1/x/../check',
+      '//v1/check',
+      '/v1//check',
+      '/v1/scan/.',
+      'http://x/v1/check',
+      '*',
+      '/v1/check#x',
+    ]) {
       assert.equal(await status(target), 404, target)
     }
     assert.equal(await status('/v1/check?now=1'), 400)
@@ -96,7 +109,11 @@ describe('bodies', () => {
     for (const { type, status } of types) {
       test(`${path} answers \`${type}\` with ${status}`, async (t) => {
         const { call, tokenOf } = await serve(t)
-        const reply = await call('POST', path, { token: await tokenOf('ed'), headers: { 'content-type': type }, body: { permission: 'a' } })
+        const reply = await call('POST', path, {
+          token: await tokenOf('ed'),
+          headers: { 'content-type': type },
+          body: { permission: 'a' },
+        })
         assert.equal(reply.status, status)
         if (status === 415) assert.equal(reply.body.code, 'CONTENT_TYPE')
       })
@@ -104,7 +121,11 @@ describe('bodies', () => {
 
     test(`${path} takes no encoded body`, async (t) => {
       const { call, tokenOf } = await serve(t)
-      const reply = await call('POST', path, { token: await tokenOf('ed'), headers: { 'content-encoding': 'gzip' }, body: { permission: 'a' } })
+      const reply = await call('POST', path, {
+        token: await tokenOf('ed'),
+        headers: { 'content-encoding': 'gzip' },
+        body: { permission: 'a' },
+      })
       assert.deepEqual([reply.status, reply.body.code], [415, 'CONTENT_TYPE'])
     })
 
@@ -113,8 +134,14 @@ describe('bodies', () => {
       { name: 'no JSON', body: 'permission=a', position: 0 },
       { name: 'JSON that stops', body: '{"permission":"a"', position: 17 },
       { name: 'a byte order mark', body: '\u{feff}{"permission":"a"}', position: 0 },
-      { name: 'bytes that are not UTF-8', body: Buffer.from([...Buffer.from('{"permission":"a'), 0xff, 0x22, 0x7d]) },
-      { name: 'a surrogate in bytes', body: Buffer.from([...Buffer.from('{"permission":"a'), 0xed, 0xa0, 0x80, 0x22, 0x7d]) },
+      {
+        name: 'bytes that are not UTF-8',
+        body: Buffer.from([...Buffer.from('{"permission":"a'), 0xff, 0x22, 0x7d]),
+      },
+      {
+        name: 'a surrogate in bytes',
+        body: Buffer.from([...Buffer.from('{"permission":"a'), 0xed, 0xa0, 0x80, 0x22, 0x7d]),
+      },
       { name: 'a name given twice', body: '{"permission":"a","permission":"b"}', position: 18 },
       { name: 'a prototype name', body: '{"permission":"a","__proto__":{"actor":"system"}}' },
       { name: 'another prototype name', body: '{"permission":"a","constructor":{}}' },
@@ -162,15 +189,31 @@ describe('request ids', () => {
   test('are the caller’s own where they are sane, else new ones, on every answer', async (t) => {
     const { call, tokenOf } = await serve(t)
     const token = await tokenOf('ed')
-    for (const [method, path, body] of [['POST', '/v1/check', { permission: 'a' }], ['POST', '/v1/check', {}], ['POST', '/v1/explain', { permission: 'a' }], ['GET', '/nowhere', undefined], ['GET', '/healthz', undefined]] as const) {
+    for (const [method, path, body] of [
+      ['POST', '/v1/check', { permission: 'a' }],
+      ['POST', '/v1/check', {}],
+      ['POST', '/v1/explain', { permission: 'a' }],
+      ['GET', '/nowhere', undefined],
+      ['GET', '/healthz', undefined],
+    ] as const) {
       const ask = async (id: string | undefined) => {
-        const reply = await call(method, path, { token, ...(body && { body }), ...(id !== undefined && { headers: { 'x-request-id': id } }) })
+        const reply = await call(method, path, {
+          token,
+          ...(body && { body }),
+          ...(id !== undefined && { headers: { 'x-request-id': id } }),
+        })
         const answered = reply.headers.get('x-request-id')
         if (reply.status >= 400) assert.equal(reply.body.requestId, answered)
         return answered
       }
       assert.equal(await ask('abc-1.2:3/4=+~_'), 'abc-1.2:3/4=+~_')
-      const made = [await ask(undefined), await ask(''), await ask('a b'), await ask('<x>'), await ask('x'.repeat(129))]
+      const made = [
+        await ask(undefined),
+        await ask(''),
+        await ask('a b'),
+        await ask('<x>'),
+        await ask('x'.repeat(129)),
+      ]
       assert.equal(new Set(made).size, 5)
       for (const id of made) assert.match(id!, /^[A-Za-z0-9_-]{10,}$/)
     }
@@ -180,18 +223,79 @@ describe('request ids', () => {
 describe('what is not HTTP', () => {
   const cases = [
     { name: 'noise', bytes: '\u0000\u0001\u0002 hello\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'another version', bytes: 'GET / HTTP/9.9\r\nHost: x\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'no host', bytes: 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'two hosts', bytes: 'GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b/c\r\nConnection: close\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'a length that is none', bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'a negative length', bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'two lengths', bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'a length and chunks', bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'a header of a bad name', bytes: 'GET /healthz HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n', status: 400, code: 'REQUEST_INVALID' },
-    { name: 'huge headers', bytes: `GET /healthz HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, status: 431, code: 'HEADERS_TOO_LARGE' },
-    { name: 'a huge path', bytes: `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, status: 431, code: 'HEADERS_TOO_LARGE' },
-    { name: 'another expectation', bytes: 'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n', status: 417, code: 'EXPECTATION_FAILED' },
-    { name: 'a tunnel', bytes: 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n', status: 405, code: 'METHOD_NOT_ALLOWED' },
+    {
+      name: 'another version',
+      bytes: 'GET / HTTP/9.9\r\nHost: x\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'no host',
+      bytes: 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'two hosts',
+      bytes: 'GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b/c\r\nConnection: close\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'a length that is none',
+      bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'a negative length',
+      bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'two lengths',
+      bytes: 'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'a length and chunks',
+      bytes:
+        'POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'a header of a bad name',
+      bytes: 'GET /healthz HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+    },
+    {
+      name: 'huge headers',
+      bytes: `GET /healthz HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`,
+      status: 431,
+      code: 'HEADERS_TOO_LARGE',
+    },
+    {
+      name: 'a huge path',
+      bytes: `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      status: 431,
+      code: 'HEADERS_TOO_LARGE',
+    },
+    {
+      name: 'another expectation',
+      bytes: 'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n',
+      status: 417,
+      code: 'EXPECTATION_FAILED',
+    },
+    {
+      name: 'a tunnel',
+      bytes: 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n',
+      status: 405,
+      code: 'METHOD_NOT_ALLOWED',
+    },
   ]
   for (const { name, bytes, status, code } of cases) {
     test(`is refused with a problem document: ${name}`, async (t) => {
@@ -206,7 +310,9 @@ describe('what is not HTTP', () => {
   test('a broken chunk after good headers is refused, once', async (t) => {
     const { raw, tokenOf } = await serve(t)
     for (const path of ['/v1/check', '/v1/explain']) {
-      const text = await raw(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenOf('ed')}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`)
+      const text = await raw(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenOf('ed')}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      )
       assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1, text)
       assert.deepEqual([parseReply(text).status, parseReply(text).body.code], [400, 'REQUEST_INVALID'])
     }
@@ -215,7 +321,9 @@ describe('what is not HTTP', () => {
   test('a second request hidden in the body of the first is not answered', async (t) => {
     const { raw } = await serve(t)
     const hidden = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
-    const text = await raw(`POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`)
+    const text = await raw(
+      `POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
+    )
     assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1)
     assert.equal(parseReply(text).status, 401)
   })
@@ -226,7 +334,11 @@ describe('slow callers', () => {
     const { call, address, tokenOf } = await serve(t, { limits: { headersMs: 300, requestMs: 600 } })
     const token = await tokenOf('ed')
     const head = `POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n`
-    for (const bytes of ['GET /healthz HTTP/1.1\r\nHost: x\r\nX: ', head, head.replace('/v1/check', '/v1/explain')]) {
+    for (const bytes of [
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nX: ',
+      head,
+      head.replace('/v1/check', '/v1/explain'),
+    ]) {
       const socket = connect(Number(new URL(address).port), '127.0.0.1')
       let received = ''
       socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
@@ -237,7 +349,10 @@ describe('slow callers', () => {
       assert.equal((await call('GET', '/healthz')).status, 200)
       await closed
       clearInterval(drip)
-      assert.deepEqual([parseReply(received).status, parseReply(received).body.code], [408, 'REQUEST_TIMEOUT'])
+      assert.deepEqual(
+        [parseReply(received).status, parseReply(received).body.code],
+        [408, 'REQUEST_TIMEOUT'],
+      )
     }
   })
 
@@ -256,14 +371,20 @@ describe('slow callers', () => {
       for (let i = 0; i < 20; i++) {
         const socket = connect(Number(new URL(address).port), '127.0.0.1')
         socket.on('error', () => {})
-        socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`)
+        socket.write(
+          `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`,
+        )
         await sleep(2)
         socket.destroy()
       }
     }
     await sleep(50)
     assert.equal((await call('GET', '/healthz')).status, 200)
-    assert.equal(logged.some((line) => line.includes('"level":50')), false, logged.join(''))
+    assert.equal(
+      logged.some((line) => line.includes('"level":50')),
+      false,
+      logged.join(''),
+    )
   })
 })
 
@@ -295,8 +416,13 @@ describe('failures of ours', () => {
     const { call, tokenOf } = await serve(t, { live })
     await live.change([{ add: { kind: 'user', id: 'ed' } }])
     const token = await tokenOf('ed')
-    for (const [code, status] of [['STORE_FULL', 507], ['STORE_FAILED', 503], ['STORE_CLOSED', 503]] as const) {
-      const fail = (): Promise<never> => Promise.reject(new StoreError(code, `${secretPath} is gone`, 'look there'))
+    for (const [code, status] of [
+      ['STORE_FULL', 507],
+      ['STORE_FAILED', 503],
+      ['STORE_CLOSED', 503],
+    ] as const) {
+      const fail = (): Promise<never> =>
+        Promise.reject(new StoreError(code, `${secretPath} is gone`, 'look there'))
       t.mock.method(live, 'change', fail as never)
       const reply = await call('POST', '/v1/changes', { token, body: { changes: [] } })
       assert.deepEqual([reply.status, reply.body.code], [status, code])
@@ -313,7 +439,12 @@ test('logs are silent when asked to be, and never hold a secret', async (t) => {
   await call('GET', '/nowhere')
   assert.equal(lines.length, 0)
   const loud = createLogger({ destination: { write: (line) => void lines.push(line) } })
-  loud.info({ authorization: 'Bearer x', token: 'y', nested: { secret: 'z' }, err: new Error('cst_0123456789abcdef') })
+  loud.info({
+    authorization: 'Bearer x',
+    token: 'y',
+    nested: { secret: 'z' },
+    err: new Error('cst_0123456789abcdef'),
+  })
   loud.info('cst_0123456789abcdef')
   assert.equal(/cst_0|Bearer x|"y"|"z"/.test(lines.join('')), false, lines.join(''))
 })
@@ -324,9 +455,11 @@ describe('concurrency', () => {
     await Promise.all(['alice', 'bob'].map((user) => ask(user, '/v1/check', { permission: 'a' })))
     const replies = await Promise.all(
       Array.from({ length: 400 }, async (_, i) => {
-        const [user, wanted] = i % 2 === 0 ? ['alice', true] : ['bob', false]
+        const [user, wanted] = i % 2 === 0 ? (['alice', true] as const) : (['bob', false] as const)
         if (i % 10 === 0) await change({ add: { kind: 'user', id: `u${i}` } })
-        const { body } = await ask(user as string, i % 3 === 0 ? '/v1/explain' : '/v1/check', { permission: 'a:b' })
+        const { body } = await ask(user, i % 3 === 0 ? '/v1/explain' : '/v1/check', {
+          permission: 'a:b',
+        })
         return body.allowed === wanted
       }),
     )
@@ -340,7 +473,13 @@ describe('concurrency', () => {
       const body = JSON.stringify({ permission })
       return `POST ${path} HTTP/1.1\r\nHost: x\r\n${close ? 'Connection: close\r\n' : ''}Authorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
     }
-    const text = await raw(request('/v1/explain', 'a:b') + request('/v1/check', 'a') + request('/v1/check', 'a:b') + request('/v1/explain', 'a') + request('/v1/check', 'a:b', true))
+    const text = await raw(
+      request('/v1/explain', 'a:b') +
+        request('/v1/check', 'a') +
+        request('/v1/check', 'a:b') +
+        request('/v1/explain', 'a') +
+        request('/v1/check', 'a:b', true),
+    )
     assert.deepEqual(
       [...text.matchAll(/"allowed":(true|false)/g)].map((match) => match[1]),
       ['true', 'false', 'true', 'false', 'true'],
@@ -375,7 +514,9 @@ describe('close', () => {
     idle.on('error', () => {})
     let received = ''
     busy.on('data', (chunk: Buffer) => (received += chunk.toString()))
-    busy.write(`POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{"permission":`)
+    busy.write(
+      `POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{"permission":`,
+    )
     await sleep(50)
     const closed = server.close({ graceMs: 5_000 })
     assert.equal(server.close(), closed, 'closing twice is closing once')

@@ -1,5 +1,10 @@
 import { once } from 'node:events'
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
@@ -84,8 +89,20 @@ class CastellanServer implements Server {
   constructor({ live, tokens, log = createLogger(), now = Date.now, limits }: ServerOptions) {
     const bounds = { ...SERVER_LIMITS, ...limits }
     const { engine } = live
-    const context = { live, engine, tokens, callers: new Callers(engine), log, now, bodyBytesMax: bounds.bodyBytesMax }
-    this.#http = makeHttpServer(bounds, listenerOf(context, () => this.#isStopping), log)
+    const context = {
+      live,
+      engine,
+      tokens,
+      callers: new Callers(engine),
+      log,
+      now,
+      bodyBytesMax: bounds.bodyBytesMax,
+    }
+    this.#http = makeHttpServer(
+      bounds,
+      listenerOf(context, () => this.#isStopping),
+      log,
+    )
   }
 
   async listen({ host = '127.0.0.1', port }: ListenOptions): Promise<string> {
@@ -123,7 +140,9 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
 function listenerOf(context: Context, isStopping: () => boolean): Listener {
   const app = createApp(context)
-  const answerRest = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false })
+  const answerRest = getRequestListener((request, env) => app.fetch(request, env), {
+    overrideGlobalObjects: false,
+  })
   return (request, response) => {
     // A connection is not for the next request once we are on our way out.
     if (isStopping()) response.shouldKeepAlive = false
@@ -136,7 +155,9 @@ function listenerOf(context: Context, isStopping: () => boolean): Listener {
     try {
       assertTarget(request)
       response.setHeader('X-Request-ID', requestId)
-      answerRest(request, response).catch((error: unknown) => sendProblem(request, response, requestId, error, context.log))
+      answerRest(request, response).catch((error: unknown) =>
+        sendProblem(request, response, requestId, error, context.log),
+      )
     } catch (error) {
       sendProblem(request, response, requestId, error, context.log)
     }
@@ -150,7 +171,8 @@ function assertTarget(request: IncomingMessage): void {
   if (host === undefined ? request.httpVersion === '1.1' : !HOST.test(host)) {
     throw new EdgeError('REQUEST_INVALID', 'the `Host` header is missing or not valid', 'send the host once')
   }
-  if (!isPlainTarget(url)) throw new EdgeError('NOT_FOUND', 'there is no such route', 'send a path that begins with `/`')
+  if (!isPlainTarget(url))
+    throw new EdgeError('NOT_FOUND', 'there is no such route', 'send a path that begins with `/`')
   const path = url.split('?', 1)[0]!
   if (path in DECISIONS && path !== url && request.method === 'POST') throw decisionMisuse()
 }
@@ -162,7 +184,13 @@ const PRINTABLE_PATH = /^\/[!-~]*$/
 function isPlainTarget(url: string): boolean {
   if (!PRINTABLE_PATH.test(url)) return false
   const path = url.split('?', 1)[0]!
-  return !path.includes('//') && !path.includes('/./') && !path.includes('/../') && !path.endsWith('/.') && !path.endsWith('/..')
+  return (
+    !path.includes('//') &&
+    !path.includes('/./') &&
+    !path.includes('/../') &&
+    !path.endsWith('/.') &&
+    !path.endsWith('/..')
+  )
 }
 
 function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): HttpServer {
@@ -184,10 +212,21 @@ function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): 
   http.setTimeout(limits.requestMs * 2, (socket) => socket.destroy())
   http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseParse(error, socket, log))
   http.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    sendProblem(request, response, requestIdOf(request), new EdgeError('EXPECTATION_FAILED', 'only `100-continue` can be expected', 'send no other `Expect`'), log)
+    sendProblem(
+      request,
+      response,
+      requestIdOf(request),
+      new EdgeError('EXPECTATION_FAILED', 'only `100-continue` can be expected', 'send no other `Expect`'),
+      log,
+    )
   })
   http.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    sendRawProblem(socket, new EdgeError('METHOD_NOT_ALLOWED', 'this is no proxy', 'send the request itself'), log, { Allow: 'GET, HEAD, POST, DELETE' })
+    sendRawProblem(
+      socket,
+      new EdgeError('METHOD_NOT_ALLOWED', 'this is no proxy', 'send the request itself'),
+      log,
+      { Allow: 'GET, HEAD, POST, DELETE' },
+    )
   })
   http.on('drop', (data) => log.warn({ remote: data?.remoteAddress }, 'too many connections'))
   return http
@@ -206,10 +245,18 @@ function refuseParse(error: NodeJS.ErrnoException, socket: Duplex, log: Logger):
 function edgeErrorOf(error: NodeJS.ErrnoException): EdgeError {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new EdgeError('HEADERS_TOO_LARGE', 'the head of the request is too large', 'send fewer or shorter headers')
+      return new EdgeError(
+        'HEADERS_TOO_LARGE',
+        'the head of the request is too large',
+        'send fewer or shorter headers',
+      )
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new EdgeError('REQUEST_TIMEOUT', 'the request did not arrive in time', 'send it in one go')
     default:
-      return new EdgeError('REQUEST_INVALID', 'the request is not HTTP as we read it', 'check lengths, line ends and headers')
+      return new EdgeError(
+        'REQUEST_INVALID',
+        'the request is not HTTP as we read it',
+        'check lengths, line ends and headers',
+      )
   }
 }

@@ -8,7 +8,11 @@ const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-
 export function assertBodyExpected(request: IncomingMessage, bodyBytesMax: number): void {
   const type = request.headers['content-type']
   if (type !== 'application/json' && (type === undefined || !JSON_TYPE.test(type))) {
-    throw new EdgeError('CONTENT_TYPE', 'the body is not announced as JSON in UTF-8', 'send `Content-Type: application/json`')
+    throw new EdgeError(
+      'CONTENT_TYPE',
+      'the body is not announced as JSON in UTF-8',
+      'send `Content-Type: application/json`',
+    )
   }
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
@@ -21,7 +25,11 @@ export function assertBodyExpected(request: IncomingMessage, bodyBytesMax: numbe
  * Collects a body and calls back once: with its text, or with what was wrong. A caller who goes away in the middle
  * is answered nothing.
  */
-export function collectBody(request: IncomingMessage, bodyBytesMax: number, done: (error: EdgeError | undefined, text: string) => void): void {
+export function collectBody(
+  request: IncomingMessage,
+  bodyBytesMax: number,
+  done: (error: EdgeError | undefined, text: string) => void,
+): void {
   let first: Buffer | undefined
   let chunks: Buffer[] | undefined
   let bytes = 0
@@ -49,12 +57,18 @@ export function collectBody(request: IncomingMessage, bodyBytesMax: number, done
 export function readBody(request: IncomingMessage, bodyBytesMax: number): Promise<string> {
   return new Promise((resolve, reject) => {
     collectBody(request, bodyBytesMax, (error, text) => (error === undefined ? resolve(text) : reject(error)))
-    request.once('close', () => reject(new EdgeError('REQUEST_INVALID', 'the body ended early', 'send as many bytes as announced')))
+    request.once('close', () =>
+      reject(new EdgeError('REQUEST_INVALID', 'the body ended early', 'send as many bytes as announced')),
+    )
   })
 }
 
 function tooLarge(bodyBytesMax: number): EdgeError {
-  return new EdgeError('BODY_TOO_LARGE', `the body is larger than ${bodyBytesMax} bytes`, 'send less at a time')
+  return new EdgeError(
+    'BODY_TOO_LARGE',
+    `the body is larger than ${bodyBytesMax} bytes`,
+    'send less at a time',
+  )
 }
 
 function notUtf8(): EdgeError {

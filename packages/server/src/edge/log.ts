@@ -22,7 +22,18 @@ export function createLogger(options: LogOptions = {}): Logger {
   )
 }
 
-const SECRETS = ['authorization', 'cookie', 'token', 'secret', 'password', '*.authorization', '*.cookie', '*.token', '*.secret', '*.password']
+const SECRETS = [
+  'authorization',
+  'cookie',
+  'token',
+  'secret',
+  'password',
+  '*.authorization',
+  '*.cookie',
+  '*.token',
+  '*.secret',
+  '*.password',
+]
 
 function withoutSecrets(line: string): string {
   return line.includes('cst_') ? line.replace(/cst_[A-Za-z0-9_-]{8,}/gu, 'cst_[redacted]') : line

@@ -10,17 +10,37 @@ const LINGER_MS_MAX = 1_000
 
 /** Answers with a body of ASCII JSON. */
 export function sendJson(response: ServerResponse, requestId: string, body: string): void {
-  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'X-Request-ID', requestId])
+  response.writeHead(200, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(body.length),
+    'X-Request-ID',
+    requestId,
+  ])
   response.end(body)
 }
 
 /** Answers with the problem document of an error, and logs what the caller does not get to see. */
-export function sendProblem(request: IncomingMessage, response: ServerResponse, requestId: string, error: unknown, log: Logger): void {
+export function sendProblem(
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  error: unknown,
+  log: Logger,
+): void {
   const problem = problemOf(error, requestId)
   logProblem(log, problem, error, request)
   if (response.headersSent || response.destroyed) return
   const body = JSON.stringify(problem)
-  const headers = ['Content-Type', PROBLEM_TYPE, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-ID', requestId]
+  const headers = [
+    'Content-Type',
+    PROBLEM_TYPE,
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    'X-Request-ID',
+    requestId,
+  ]
   for (const [name, value] of Object.entries(headersFor(problem))) headers.push(name, value)
   if (isWhole(request)) {
     response.writeHead(problem.status, headers)
@@ -55,7 +75,9 @@ export function isWhole(request: IncomingMessage): boolean {
 }
 
 function isEmpty(request: IncomingMessage): boolean {
-  return request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0
+  return (
+    request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0
+  )
 }
 
 /** What HTTP wants beside the document. */
@@ -68,7 +90,15 @@ export function headersFor(problem: Problem): Record<string, string> {
 export function logProblem(log: Logger, problem: Problem, error: unknown, request?: IncomingMessage): void {
   const level = problem.status >= 500 ? 'error' : 'debug'
   if (!log.isLevelEnabled(level)) return
-  log[level]({ requestId: problem.requestId, code: problem.code, ...(request && { method: request.method, path: pathOf(request) }), err: error }, 'refused')
+  log[level](
+    {
+      requestId: problem.requestId,
+      code: problem.code,
+      ...(request && { method: request.method, path: pathOf(request) }),
+      err: error,
+    },
+    'refused',
+  )
 }
 
 /** Without the query, where people put secrets. */
@@ -77,7 +107,12 @@ function pathOf(request: IncomingMessage): string {
 }
 
 /** Answers on a bare socket, for requests that Node's parser gave up on, and ends it. */
-export function sendRawProblem(socket: Duplex, error: unknown, log: Logger, extra: Readonly<Record<string, string>> = {}): void {
+export function sendRawProblem(
+  socket: Duplex,
+  error: unknown,
+  log: Logger,
+  extra: Readonly<Record<string, string>> = {},
+): void {
   const problem = problemOf(error, newRequestId())
   logProblem(log, problem, error)
   if (!socket.writable) {
@@ -94,5 +129,7 @@ export function sendRawProblem(socket: Duplex, error: unknown, log: Logger, extr
     ...extra,
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Problem'}\r\n${lines.join('')}\r\n${body}`)
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Problem'}\r\n${lines.join('')}\r\n${body}`,
+  )
 }

@@ -1,6 +1,10 @@
 import { CastellanError } from '@castellan/engine'
 
-export type PlatformErrorCode = 'PLATFORM_EXISTS' | 'PLATFORM_MISSING' | 'PLATFORM_FAILED' | 'SETTINGS_INVALID'
+export type PlatformErrorCode =
+  | 'PLATFORM_EXISTS'
+  | 'PLATFORM_MISSING'
+  | 'PLATFORM_FAILED'
+  | 'SETTINGS_INVALID'
 
 /** What stands in the way of making or opening a platform folder. */
 export class PlatformError extends CastellanError {
@@ -8,7 +12,12 @@ export class PlatformError extends CastellanError {
   /** Of a setting: its name. */
   readonly path?: string
 
-  constructor(code: PlatformErrorCode, message: string, hint: string, options: { readonly path?: string; readonly cause?: unknown } = {}) {
+  constructor(
+    code: PlatformErrorCode,
+    message: string,
+    hint: string,
+    options: { readonly path?: string; readonly cause?: unknown } = {},
+  ) {
     super(message, hint)
     this.code = code
     if (options.path !== undefined) this.path = options.path

@@ -1,4 +1,16 @@
-import { chmodSync, existsSync, fsyncSync, openSync, closeSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  closeSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Change, EngineOptions } from '@castellan/engine'
 import { openLive, type Live } from '@castellan/store'
@@ -52,7 +64,10 @@ export const ADMIN_PERMISSIONS = [
  * @param dir - empty or not there
  * @throws {PlatformError} PLATFORM_EXISTS, PLATFORM_FAILED
  */
-export async function createPlatform(dir: string, options: Pick<EngineOptions, 'now'> = {}): Promise<NewPlatform> {
+export async function createPlatform(
+  dir: string,
+  options: Pick<EngineOptions, 'now'> = {},
+): Promise<NewPlatform> {
   const root = resolve(dir)
   const isOurs = claim(root)
   try {
@@ -61,7 +76,8 @@ export async function createPlatform(dir: string, options: Pick<EngineOptions, '
     writeSettings(root)
     return { dir: root, admin: ADMIN, token }
   } catch (error) {
-    for (const name of [SETTINGS, `${SETTINGS}-new`, DATA]) rmSync(join(root, name), { recursive: true, force: true })
+    for (const name of [SETTINGS, `${SETTINGS}-new`, DATA])
+      rmSync(join(root, name), { recursive: true, force: true })
     if (isOurs) rmdirSync(root)
     throw error
   }
@@ -70,13 +86,24 @@ export async function createPlatform(dir: string, options: Pick<EngineOptions, '
 const ADMIN = 'user:admin'
 
 /** Opens a platform folder for serving. @throws {PlatformError} {StoreError} */
-export async function openPlatform(dir: string, { env, overrides, ...engineOptions }: OpenPlatformOptions = {}): Promise<Platform> {
+export async function openPlatform(
+  dir: string,
+  { env, overrides, ...engineOptions }: OpenPlatformOptions = {},
+): Promise<Platform> {
   const root = resolve(dir)
   const file = join(root, SETTINGS, SETTINGS_FILE)
   if (!existsSync(file)) {
-    throw new PlatformError('PLATFORM_MISSING', `\`${root}\` is no platform folder`, 'make one with `castellan init <dir>`')
+    throw new PlatformError(
+      'PLATFORM_MISSING',
+      `\`${root}\` is no platform folder`,
+      'make one with `castellan init <dir>`',
+    )
   }
-  const settings = readSettings({ file, ...(env !== undefined && { env }), ...(overrides !== undefined && { overrides }) })
+  const settings = readSettings({
+    file,
+    ...(env !== undefined && { env }),
+    ...(overrides !== undefined && { overrides }),
+  })
   const database = databaseOf(settings, root)
   const store = await openSqliteStore({ path: database, create: false })
   try {
@@ -107,19 +134,30 @@ function claim(root: string): boolean {
     if (error instanceof PlatformError) throw error
     // Two who try at once both find it empty; one of them makes `data`.
     if (codeOf(error) === 'EEXIST' && existsSync(join(root, DATA))) throw existsError(root, [DATA])
-    throw new PlatformError('PLATFORM_FAILED', `\`${root}\` cannot be made: ${messageOf(error)}`, 'choose a folder you may write to', { cause: error })
+    throw new PlatformError(
+      'PLATFORM_FAILED',
+      `\`${root}\` cannot be made: ${messageOf(error)}`,
+      'choose a folder you may write to',
+      { cause: error },
+    )
   }
 }
 
 function existsError(root: string, found: readonly string[]): PlatformError {
   if (existsSync(join(root, SETTINGS, SETTINGS_FILE))) {
-    return new PlatformError('PLATFORM_EXISTS', `\`${root}\` is a platform folder already`, 'serve it with `castellan serve --dir`, or choose another folder')
+    return new PlatformError(
+      'PLATFORM_EXISTS',
+      `\`${root}\` is a platform folder already`,
+      'serve it with `castellan serve --dir`, or choose another folder',
+    )
   }
   const isHalf = found.every((name) => [DATA, `${SETTINGS}-new`].includes(name))
   return new PlatformError(
     'PLATFORM_EXISTS',
     `\`${root}\` is not empty`,
-    isHalf ? 'it looks like an init that was interrupted: remove the folder and try again' : 'choose an empty folder, or one that is not there yet',
+    isHalf
+      ? 'it looks like an init that was interrupted: remove the folder and try again'
+      : 'choose an empty folder, or one that is not there yet',
   )
 }
 
@@ -139,7 +177,10 @@ async function fill(data: string, options: Pick<EngineOptions, 'now'>): Promise<
 }
 
 function firstFacts(): Change[] {
-  const grants = ADMIN_PERMISSIONS.map((permission) => ({ kind: 'grant', issuer: 'system', holder: 'group:admin', permission, extra: {} }) as const)
+  const grants = ADMIN_PERMISSIONS.map(
+    (permission) =>
+      ({ kind: 'grant', issuer: 'system', holder: 'group:admin', permission, extra: {} }) as const,
+  )
   return [
     { add: { kind: 'user', id: 'admin' } },
     { add: { kind: 'member', group: 'admin', member: ADMIN } },
@@ -151,7 +192,11 @@ function writeSettings(root: string): void {
   const draft = join(root, `${SETTINGS}-new`)
   mkdirSync(draft, { mode: 0o700 })
   const file = join(draft, SETTINGS_FILE)
-  writeFileSync(file, `${JSON.stringify({ host: '127.0.0.1', port: 7070, store: 'sqlite:data/castellan.db' }, null, 2)}\n`, { mode: 0o600, flush: true })
+  writeFileSync(
+    file,
+    `${JSON.stringify({ host: '127.0.0.1', port: 7070, store: 'sqlite:data/castellan.db' }, null, 2)}\n`,
+    { mode: 0o600, flush: true },
+  )
   sync(draft)
   renameSync(draft, join(root, SETTINGS))
   sync(root)
@@ -171,8 +216,12 @@ function sync(folder: string): void {
 
 function databaseOf({ store }: Settings, root: string): string {
   if (store.startsWith('sqlite:')) return resolve(root, store.slice('sqlite:'.length))
-  const problem = /^postgres(?:ql)?:/u.test(store) ? 'the PostgreSQL store is not there yet' : 'there is no such store'
-  throw new PlatformError('SETTINGS_INVALID', `\`store\`: ${problem}`, 'write `sqlite:<file>`', { path: 'store' })
+  const problem = /^postgres(?:ql)?:/u.test(store)
+    ? 'the PostgreSQL store is not there yet'
+    : 'there is no such store'
+  throw new PlatformError('SETTINGS_INVALID', `\`store\`: ${problem}`, 'write `sqlite:<file>`', {
+    path: 'store',
+  })
 }
 
 function tokensOf(database: string): string {

@@ -7,8 +7,15 @@ import { PlatformError } from './errors.ts'
 export const settingsShape = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('the address to listen on'),
   port: z.int().min(0).max(65_535).default(7070).describe('the port to listen on; 0 takes a free one'),
-  store: z.string().min(1).default('sqlite:data/castellan.db').describe('where facts are kept; a path is taken from the platform folder'),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('the least that is logged'),
+  store: z
+    .string()
+    .min(1)
+    .default('sqlite:data/castellan.db')
+    .describe('where facts are kept; a path is taken from the platform folder'),
+  logLevel: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('the least that is logged'),
 })
 
 export type Settings = z.output<typeof settingsShape>
@@ -35,7 +42,8 @@ export function readSettings({ file, env = {}, overrides = {} }: SettingSources)
   for (const name of SETTING_NAMES) {
     const text = env[environmentName(name)]
     // An empty variable is how shells unset one for a single command.
-    if (text !== undefined && text !== '') settings[name] = parseOne(name, fromText(name, text), `\`${environmentName(name)}\``)
+    if (text !== undefined && text !== '')
+      settings[name] = parseOne(name, fromText(name, text), `\`${environmentName(name)}\``)
     if (overrides[name] !== undefined) settings[name] = parseOne(name, overrides[name], `\`${name}\``)
   }
   return settings as Settings
@@ -49,7 +57,12 @@ function readSettingsFile(file: string): unknown {
     if (!(error instanceof JsonInvalidError)) throw error
     const before = text.slice(0, error.position)
     const place = `line ${before.split('\n').length}, column ${error.position - before.lastIndexOf('\n')}`
-    throw new PlatformError('SETTINGS_INVALID', `\`${file}\` is not JSON at ${place}: ${error.message}`, 'correct the file', { cause: error })
+    throw new PlatformError(
+      'SETTINGS_INVALID',
+      `\`${file}\` is not JSON at ${place}: ${error.message}`,
+      'correct the file',
+      { cause: error },
+    )
   }
 }
 
@@ -69,14 +82,23 @@ function settingError(issue: z.core.$ZodIssue, source: string): PlatformError {
   if (issue.code === 'unrecognized_keys') {
     const [name = ''] = issue.keys
     const path = printPath([...issue.path, name])
-    const nearest = SETTING_NAMES.find((known) => known.toLowerCase() === name.toLowerCase().replaceAll(/[-_]/gu, ''))
-    const hint = nearest === undefined ? `the settings are ${SETTING_NAMES.join(', ')}` : `did you mean \`${nearest}\`?`
+    const nearest = SETTING_NAMES.find(
+      (known) => known.toLowerCase() === name.toLowerCase().replaceAll(/[-_]/gu, ''),
+    )
+    const hint =
+      nearest === undefined ? `the settings are ${SETTING_NAMES.join(', ')}` : `did you mean \`${nearest}\`?`
     return new PlatformError('SETTINGS_INVALID', `${source}: \`${path}\` is no setting`, hint, { path })
   }
   const path = printPath(issue.path)
   const name = SETTING_NAMES.find((known) => known === path)
-  const doc = name === undefined ? 'one JSON object of settings' : (settingsShape.shape[name].description ?? '')
-  return new PlatformError('SETTINGS_INVALID', `${source}: \`${path}\` is not valid: ${issue.message.slice(0, 1).toLowerCase()}${issue.message.slice(1)}`, `it is ${doc}`, { path })
+  const doc =
+    name === undefined ? 'one JSON object of settings' : (settingsShape.shape[name].description ?? '')
+  return new PlatformError(
+    'SETTINGS_INVALID',
+    `${source}: \`${path}\` is not valid: ${issue.message.slice(0, 1).toLowerCase()}${issue.message.slice(1)}`,
+    `it is ${doc}`,
+    { path },
+  )
 }
 
 /** An environment holds text only. */

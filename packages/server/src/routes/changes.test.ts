@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openLive, openMemoryStore } from '@castellan/store'
-import { serve, START } from '../testing/serve.ts'
+import { serve, START, type Loose } from '../testing/serve.ts'
 
 describe('POST /v1/changes', () => {
   test('is one commit, in the name of the token, with its reason', async (t) => {
@@ -19,7 +19,7 @@ describe('POST /v1/changes', () => {
     })
     assert.equal(reply.status, 200, reply.text)
     assert.deepEqual(
-      reply.body.results.map(({ outcome }: any) => outcome),
+      reply.body.results.map(({ outcome }: Loose) => outcome),
       ['added', 'added', 'unchanged', 'removed', 'absent'],
     )
     const [entry] = [...live.journal({ from: reply.body.revision - 1 })]
@@ -32,7 +32,10 @@ describe('POST /v1/changes', () => {
   test('is all or nothing', async (t) => {
     const { ask, live } = await serve(t)
     const reply = await ask('root', '/v1/changes', {
-      changes: [{ add: { kind: 'user', id: 'carl' } }, { add: { kind: 'member', group: 'cool_group', member: 'user:dora' } }],
+      changes: [
+        { add: { kind: 'user', id: 'carl' } },
+        { add: { kind: 'member', group: 'cool_group', member: 'user:dora' } },
+      ],
     })
     assert.deepEqual([reply.status, reply.body.code], [422, 'REFERENCE_UNKNOWN'])
     assert.equal(live.engine.fact({ kind: 'user', id: 'carl' }), undefined)
@@ -52,28 +55,46 @@ describe('POST /v1/changes', () => {
     const { ask, live } = await serve(t)
     await ask('root', '/v1/check', { permission: 'a' })
     const seen = live.engine.revision
-    const rename = (name: string, preconditions: object) => ask('root', '/v1/changes', { changes: [{ add: { kind: 'user', id: 'bob', name } }], preconditions })
+    const rename = (name: string, preconditions: object) =>
+      ask('root', '/v1/changes', { changes: [{ add: { kind: 'user', id: 'bob', name } }], preconditions })
     assert.equal((await rename('Bob', { ifRevision: seen })).status, 200)
     const late = await rename('Rob', { ifRevision: seen })
     assert.deepEqual([late.status, late.body.code], [412, 'PRECONDITION_FAILED'])
     assert.equal((await rename('Rob', { ifAbsent: [{ kind: 'user', id: 'bob' }] })).status, 412)
     assert.equal((await rename('Rob', { ifPresent: [{ kind: 'user', id: 'carl' }] })).status, 412)
     assert.equal((await rename('Rob', { ifPresent: [{ kind: 'user', id: 'bob' }] })).status, 200)
-    assert.equal((await rename('Rob', { ifPresent: [{ kind: 'user', id: 'b b' }] })).body.code, 'FACT_INVALID')
+    assert.equal(
+      (await rename('Rob', { ifPresent: [{ kind: 'user', id: 'b b' }] })).body.code,
+      'FACT_INVALID',
+    )
   })
 
   const wrong = [
     { body: {}, path: 'changes' },
     { body: { changes: [{ add: { kind: 'user', id: 'x', now: 1 } }] }, path: 'changes[0].add.now' },
     { body: { changes: [{ add: { kind: 'wizard', id: 'x' } }] }, path: 'changes[0].add.kind' },
-    { body: { changes: [{ add: { kind: 'user', id: 'x' }, remove: { kind: 'user', id: 'x' } }] }, code: 'BODY_INVALID' },
+    {
+      body: { changes: [{ add: { kind: 'user', id: 'x' }, remove: { kind: 'user', id: 'x' } }] },
+      code: 'BODY_INVALID',
+    },
     { body: { changes: [{}] }, code: 'BODY_INVALID' },
-    { body: { changes: [{ add: { kind: 'user', id: 'x y' } }] }, path: 'changes[0].add.id', code: 'FACT_INVALID' },
+    {
+      body: { changes: [{ add: { kind: 'user', id: 'x y' } }] },
+      path: 'changes[0].add.id',
+      code: 'FACT_INVALID',
+    },
     { body: { changes: [], now: START }, path: 'now' },
     { body: { changes: [], as: 'system' }, path: 'as' },
     { body: { changes: [], actor: 'system' }, path: 'actor' },
-    { body: '{"changes":[{"add":{"kind":"user","id":"x","__proto__":{}}}]}', path: 'changes[0].add.__proto__' },
-    { body: { changes: Array.from({ length: 1_001 }, () => ({ remove: { kind: 'user', id: 'x' } })) }, code: 'LIMIT_EXCEEDED', status: 422 },
+    {
+      body: '{"changes":[{"add":{"kind":"user","id":"x","__proto__":{}}}]}',
+      path: 'changes[0].add.__proto__',
+    },
+    {
+      body: { changes: Array.from({ length: 1_001 }, () => ({ remove: { kind: 'user', id: 'x' } })) },
+      code: 'LIMIT_EXCEEDED',
+      status: 422,
+    },
   ]
   for (const { body, path, code, status = 400 } of wrong) {
     test(`refuses ${JSON.stringify(body).slice(0, 80)}`, async (t) => {
@@ -92,7 +113,10 @@ describe('POST /v1/changes', () => {
     const id = [...live.engine.facts('token')].map((fact) => (fact.kind === 'token' ? fact.id : '')).at(-1)!
     const removed: string[] = []
     t.mock.method(tokens, 'remove', (tokenId: string) => removed.push(tokenId))
-    assert.equal((await ask('root', '/v1/changes', { changes: [{ remove: { kind: 'token', id } }] })).status, 200)
+    assert.equal(
+      (await ask('root', '/v1/changes', { changes: [{ remove: { kind: 'token', id } }] })).status,
+      200,
+    )
     assert.deepEqual(removed, [id])
     // Its hash is still there, since the table was kept from forgetting it: what counts is the fact.
     assert.equal((await call('POST', '/v1/check', { token, body: { permission: 'a' } })).status, 401)

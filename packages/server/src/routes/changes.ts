@@ -26,10 +26,16 @@ export const changeRoutes: readonly Route[] = [
 ]
 
 function removedTokens(changes: readonly Change[]): readonly string[] {
-  return changes.flatMap((change) => ('remove' in change && change.remove.kind === 'token' ? [change.remove.id] : []))
+  return changes.flatMap((change) =>
+    'remove' in change && change.remove.kind === 'token' ? [change.remove.id] : [],
+  )
 }
 
-function preconditionsOf({ ifRevision, ifAbsent, ifPresent }: NonNullable<ChangesRequest['preconditions']>): Preconditions {
+function preconditionsOf({
+  ifRevision,
+  ifAbsent,
+  ifPresent,
+}: NonNullable<ChangesRequest['preconditions']>): Preconditions {
   return {
     ...(ifRevision !== undefined && { ifRevision }),
     ...(ifAbsent !== undefined && { ifAbsent: ifAbsent.map(parseFactKey) }),

@@ -1,16 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { printGrantId } from '../grant-id.ts'
-import { serve } from '../testing/serve.ts'
+import { serve, type Loose } from '../testing/serve.ts'
 
-const GRANT = { holder: 'user:bob', permission: 'a:b:c', extra: { n: 1 }, expiresAt: '2027-01-01T00:00:00Z', reason: 'asked' }
+const GRANT = {
+  holder: 'user:bob',
+  permission: 'a:b:c',
+  extra: { n: 1 },
+  expiresAt: '2027-01-01T00:00:00Z',
+  reason: 'asked',
+}
 
 describe('POST /v1/grants', () => {
   test('makes a grant in the name of the caller, updates it, and says so', async (t) => {
     const { ask, call, tokenOf, live } = await serve(t)
     const made = await ask('fred', '/v1/grants', GRANT)
     const id = printGrantId({ kind: 'grant', issuer: 'user:fred', holder: 'user:bob', permission: 'a:b:c' })
-    assert.deepEqual([made.status, made.body], [201, { id, outcome: 'added', effective: true, revision: live.engine.revision }])
+    assert.deepEqual(
+      [made.status, made.body],
+      [201, { id, outcome: 'added', effective: true, revision: live.engine.revision }],
+    )
     assert.equal(made.headers.get('location'), `/v1/grants/${id}`)
     const token = await tokenOf('fred')
     const read = await call('GET', `/v1/grants/${id}`, { token })
@@ -22,27 +31,38 @@ describe('POST /v1/grants', () => {
 
     const again = await ask('fred', '/v1/grants', { ...GRANT, extra: { n: 2 } })
     assert.deepEqual([again.status, again.body.outcome], [200, 'updated'])
-    assert.deepEqual((await ask('fred', '/v1/grants', { ...GRANT, extra: { n: 2 } })).body.outcome, 'unchanged')
+    assert.deepEqual(
+      (await ask('fred', '/v1/grants', { ...GRANT, extra: { n: 2 } })).body.outcome,
+      'unchanged',
+    )
     assert.deepEqual((await call('GET', `/v1/grants/${id}`, { token })).body.grant.extra, { n: 2 })
   })
 
   test('says when a grant has no effect', async (t) => {
     const { ask } = await serve(t)
-    assert.equal((await ask('bob', '/v1/grants', { holder: 'user:alice', permission: 'a:z' })).body.effective, false)
+    assert.equal(
+      (await ask('bob', '/v1/grants', { holder: 'user:alice', permission: 'a:z' })).body.effective,
+      false,
+    )
   })
 
   test('grants in nobody else’s name', async (t) => {
     const { ask } = await serve(t)
     const refused = await ask('bob', '/v1/grants', { issuer: 'user:ed', holder: 'user:bob', permission: 'a' })
     assert.deepEqual([refused.status, refused.body.permission], [403, 'castellan:facts'])
-    const allowed = await ask('root', '/v1/grants', { issuer: 'user:ed', holder: 'user:bob', permission: 'a' })
+    const allowed = await ask('root', '/v1/grants', {
+      issuer: 'user:ed',
+      holder: 'user:bob',
+      permission: 'a',
+    })
     assert.equal(allowed.status, 201)
   })
 
   test('lets a scoped token grant only what it manages', async (t) => {
     const { call, tokenOf } = await serve(t)
     const scoped = await tokenOf('ed', { full: false, permissions: ['a:b', 'manage:a:b'] })
-    const grant = (permission: string) => call('POST', '/v1/grants', { token: scoped, body: { holder: 'user:bob', permission } })
+    const grant = (permission: string) =>
+      call('POST', '/v1/grants', { token: scoped, body: { holder: 'user:bob', permission } })
     assert.equal((await grant('a:b:c')).status, 201)
     assert.deepEqual([(await grant('a:z')).status, (await grant('a:z')).body.permission], [403, 'manage:a:z'])
   })
@@ -51,11 +71,25 @@ describe('POST /v1/grants', () => {
     const { ask } = await serve(t)
     const cases = [
       { body: { holder: 'user:nobody', permission: 'a' }, status: 422, code: 'REFERENCE_UNKNOWN' },
-      { body: { holder: 'nobody', permission: 'a' }, status: 400, code: 'FACT_INVALID', path: 'changes[0].add.holder' },
+      {
+        body: { holder: 'nobody', permission: 'a' },
+        status: 400,
+        code: 'FACT_INVALID',
+        path: 'changes[0].add.holder',
+      },
       { body: { holder: 'user:ed', permission: 'a' }, status: 400, code: 'FACT_INVALID', path: 'holder' },
       { body: { permission: 'a' }, status: 400, code: 'BODY_INVALID', path: 'holder' },
-      { body: { holder: 'user:bob', permission: 'a', extra: [] }, status: 400, code: 'BODY_INVALID', path: 'extra' },
-      { body: { holder: 'user:bob', permission: 'a', extra: { a: 'x'.repeat(16_384) } }, status: 422, code: 'LIMIT_EXCEEDED' },
+      {
+        body: { holder: 'user:bob', permission: 'a', extra: [] },
+        status: 400,
+        code: 'BODY_INVALID',
+        path: 'extra',
+      },
+      {
+        body: { holder: 'user:bob', permission: 'a', extra: { a: 'x'.repeat(16_384) } },
+        status: 422,
+        code: 'LIMIT_EXCEEDED',
+      },
     ]
     for (const { body, ...wanted } of cases) {
       const reply = await ask('ed', '/v1/grants', body)
@@ -67,17 +101,31 @@ describe('POST /v1/grants', () => {
 describe('GET /v1/grants', () => {
   test('lists what the caller made or holds, and everything to castellan:grants', async (t) => {
     const { call, tokenOf, live } = await serve(t)
-    const list = async (user: string, query: string) => call('GET', `/v1/grants${query}`, { token: await tokenOf(user) })
-    const permissions = (reply: { body: any }) => reply.body.items.map((item: any) => `${item.issuer} ${item.holder} ${item.permission}`)
+    const list = async (user: string, query: string) =>
+      call('GET', `/v1/grants${query}`, { token: await tokenOf(user) })
+    const permissions = (reply: { body: Loose }) =>
+      reply.body.items.map((item: Loose) => `${item.issuer} ${item.holder} ${item.permission}`)
     assert.deepEqual(permissions(await list('fred', '?issuer=user:fred')), ['user:fred group:cool_group a:b'])
     assert.deepEqual(permissions(await list('fred', '?holder=user:fred')), ['user:ed user:fred a:b'])
-    assert.deepEqual(permissions(await list('fred', '?holder=group:cool_group')), ['user:fred group:cool_group a:b'])
-    assert.deepEqual(permissions(await list('ed', '?permission=a:b')), ['user:ed user:fred a:b', 'user:fred group:cool_group a:b'])
+    assert.deepEqual(permissions(await list('fred', '?holder=group:cool_group')), [
+      'user:fred group:cool_group a:b',
+    ])
+    assert.deepEqual(permissions(await list('ed', '?permission=a:b')), [
+      'user:ed user:fred a:b',
+      'user:fred group:cool_group a:b',
+    ])
     assert.deepEqual(permissions(await list('ed', '?permission=a')), [])
     const all = await list('root', '')
     assert.equal(all.body.items.length, 5)
     assert.equal(all.body.revision, live.engine.revision)
-    for (const query of ['', '?issuer=user:fred', '?holder=user:ed', '?permission=a:b', '?holder=group:cool_group', '?issuer=system']) {
+    for (const query of [
+      '',
+      '?issuer=user:fred',
+      '?holder=user:ed',
+      '?permission=a:b',
+      '?holder=group:cool_group',
+      '?issuer=system',
+    ]) {
       const refused = await list('bob', query)
       assert.deepEqual([refused.status, refused.body.permission], [403, 'castellan:grants'], query)
     }
@@ -86,7 +134,8 @@ describe('GET /v1/grants', () => {
   test('pages through every grant exactly once, whatever is made and revoked in between', async (t) => {
     const { call, tokenOf, change } = await serve(t)
     const permissions = Array.from({ length: 25 }, (_, i) => `a:p${String(i).padStart(2, '0')}`)
-    const grant = (permission: string) => ({ kind: 'grant', issuer: 'user:ed', holder: 'user:bob', permission, extra: {} }) as const
+    const grant = (permission: string) =>
+      ({ kind: 'grant', issuer: 'user:ed', holder: 'user:bob', permission, extra: {} }) as const
     await change(...permissions.toReversed().map((permission) => ({ add: grant(permission) })))
     const token = await tokenOf('ed')
     const found: string[] = []
@@ -95,17 +144,22 @@ describe('GET /v1/grants', () => {
       const page: string = `/v1/grants?issuer=user:ed&holder=user:bob&limit=4${cursor === null ? '' : `&cursor=${cursor}`}`
       const { body } = await call('GET', page, { token })
       assert.ok(body.items.length <= 4)
-      found.push(...body.items.map((item: any) => item.permission))
+      found.push(...body.items.map((item: Loose) => item.permission))
       cursor = body.nextCursor
-      if (found.length === 4) await change({ remove: grant('a:p01') }, { add: grant('a:p00x') }, { add: grant('a:p99') })
+      if (found.length === 4)
+        await change({ remove: grant('a:p01') }, { add: grant('a:p00x') }, { add: grant('a:p99') })
     } while (cursor !== null)
     assert.deepEqual(found, [...permissions, 'a:p99'])
 
     const { body } = await call('GET', '/v1/grants?issuer=user:ed&limit=2', { token })
-    const other = await call('GET', `/v1/grants?issuer=user:ed&holder=user:bob&cursor=${body.nextCursor}`, { token })
+    const other = await call('GET', `/v1/grants?issuer=user:ed&holder=user:bob&cursor=${body.nextCursor}`, {
+      token,
+    })
     assert.deepEqual([other.status, other.body.code], [400, 'CURSOR_MISMATCH'])
     for (const bad of ['x', 'e30', 'W10', btoa('["a"]'), btoa('[1,2]')]) {
-      const reply = await call('GET', `/v1/grants?issuer=user:ed&cursor=${encodeURIComponent(bad)}`, { token })
+      const reply = await call('GET', `/v1/grants?issuer=user:ed&cursor=${encodeURIComponent(bad)}`, {
+        token,
+      })
       assert.deepEqual([reply.status, reply.body.code], [400, 'CURSOR_INVALID'])
     }
   })
@@ -142,19 +196,29 @@ describe('one grant', () => {
   test('looks the same to a stranger whether it exists or not', async (t) => {
     const { call, tokenOf } = await serve(t)
     const absent = `/v1/grants/${printGrantId({ ...key, permission: 'a:zz' })}`
-    const replies = [path, absent, '/v1/grants/zzz', '/v1/grants/e30'].map(async (each) => call('GET', each, { token: await tokenOf('bob') }))
-    const [first, ...others] = (await Promise.all(replies)).map(({ status, body: { requestId: _, ...body } }) => ({ status, body }))
+    const replies = [path, absent, '/v1/grants/zzz', '/v1/grants/e30'].map(async (each) =>
+      call('GET', each, { token: await tokenOf('bob') }),
+    )
+    const [first, ...others] = (await Promise.all(replies)).map(({ status, body }) => ({
+      status,
+      body: { ...body, requestId: '' },
+    }))
     assert.equal(first!.status, 404)
     assert.equal(first!.body.code, 'GRANT_UNKNOWN')
     for (const other of others) assert.deepEqual(other, first)
-    for (const user of ['ed', 'fred', 'root']) assert.equal((await call('GET', path, { token: await tokenOf(user) })).status, 200, user)
+    for (const user of ['ed', 'fred', 'root'])
+      assert.equal((await call('GET', path, { token: await tokenOf(user) })).status, 200, user)
   })
 
   test('is revoked by its issuer, its holder, whoever manages it, and nobody else', async (t) => {
     const { call, tokenOf, change, live } = await serve(t)
     for (const user of ['ed', 'fred', 'root']) {
       const reply = await call('DELETE', path, { token: await tokenOf(user) })
-      assert.deepEqual([reply.status, reply.body], [200, { revoked: 1, revision: live.engine.revision }], user)
+      assert.deepEqual(
+        [reply.status, reply.body],
+        [200, { revoked: 1, revision: live.engine.revision }],
+        user,
+      )
       await change({ add: { ...key, extra: {} } })
     }
     const refused = await call('DELETE', path, { token: await tokenOf('bob') })
@@ -174,7 +238,10 @@ describe('one grant', () => {
     const { call, tokenOf } = await serve(t)
     const token = await tokenOf('ed')
     const refused = await call('DELETE', `${path}?onDependants=refuse`, { token })
-    assert.deepEqual([refused.status, refused.body.code, refused.body.lost], [409, 'DEPENDANTS', [{ actor: 'user:alice', permission: 'a:b' }]])
+    assert.deepEqual(
+      [refused.status, refused.body.code, refused.body.lost],
+      [409, 'DEPENDANTS', [{ actor: 'user:alice', permission: 'a:b' }]],
+    )
     assert.equal(refused.body.total, 1)
     assert.equal((await call('GET', path, { token })).status, 200)
     assert.equal((await call('DELETE', `${path}?onDependants=maybe`, { token })).status, 400)

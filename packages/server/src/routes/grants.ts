@@ -1,4 +1,10 @@
-import { ForbiddenError, parseChanges, parseParty, RevisionAheadError, type GrantFact } from '@castellan/engine'
+import {
+  ForbiddenError,
+  parseChanges,
+  parseParty,
+  RevisionAheadError,
+  type GrantFact,
+} from '@castellan/engine'
 import {
   EdgeError,
   grantAnswer,
@@ -31,11 +37,27 @@ export const grantRoutes: readonly Route[] = [
     answer: grantAnswer,
     async handle({ caller, body }, { live, engine }) {
       const { issuer = caller.issuer, holder, permission, extra = {}, expiresAt, reason } = body
-      const grant = { kind: 'grant', issuer, holder, permission, extra, expiresAt: expiresAt ?? null, reason: reason ?? null }
-      const { revision, results } = await live.change(parseChanges([{ add: grant }]), { actor: caller.actor, as: caller.actor })
+      const grant = {
+        kind: 'grant',
+        issuer,
+        holder,
+        permission,
+        extra,
+        expiresAt: expiresAt ?? null,
+        reason: reason ?? null,
+      }
+      const { revision, results } = await live.change(parseChanges([{ add: grant }]), {
+        actor: caller.actor,
+        as: caller.actor,
+      })
       const outcome = results[0]?.outcome ?? 'unchanged'
       // The engine keeps what the permission becomes, a path its uuid.
-      const key = { kind: 'grant', issuer, holder, permission: engine.canonical(permission, { viewer: caller.actor }) } as const
+      const key = {
+        kind: 'grant',
+        issuer,
+        holder,
+        permission: engine.canonical(permission, { viewer: caller.actor }),
+      } as const
       const id = printGrantId(key)
       return {
         status: outcome === 'added' ? 201 : 200,
@@ -54,7 +76,12 @@ export const grantRoutes: readonly Route[] = [
       assertReached(engine, query.atLeast)
       const filter = filterOf(query, (permission) => engine.canonical(permission, { viewer: caller.actor }))
       authorizeList(engine, caller, filter)
-      return { body: { ...pageOf(engine.grantsWhere(filter), sortKeyOf, viewOf, filter, pagingOf(query)), revision: engine.revision } }
+      return {
+        body: {
+          ...pageOf(engine.grantsWhere(filter), sortKeyOf, viewOf, filter, pagingOf(query)),
+          revision: engine.revision,
+        },
+      }
     },
   }),
   route({
@@ -98,10 +125,17 @@ interface Filter {
   readonly permission?: string
 }
 
-function filterOf(query: { readonly [Name in keyof Filter]: string | undefined }, canonical: (permission: string) => string): Filter {
+function filterOf(
+  query: { readonly [Name in keyof Filter]: string | undefined },
+  canonical: (permission: string) => string,
+): Filter {
   const { issuer, holder, permission } = query
   for (const party of [issuer, holder]) if (party !== undefined) parseParty(party)
-  return { ...(issuer !== undefined && { issuer }), ...(holder !== undefined && { holder }), ...(permission !== undefined && { permission: canonical(permission) }) }
+  return {
+    ...(issuer !== undefined && { issuer }),
+    ...(holder !== undefined && { holder }),
+    ...(permission !== undefined && { permission: canonical(permission) }),
+  }
 }
 
 /**
@@ -115,7 +149,10 @@ function authorizeList(engine: Questions, caller: Caller, { issuer, holder, perm
   if (issuer !== undefined && mayAskAbout(engine, caller, issuer)) return
   if (holder !== undefined && mayAskAbout(engine, caller, holder)) return
   if (permission !== undefined && mayManage(engine, caller, permission)) return
-  throw new ForbiddenError('you may list the grants that you made or hold, and those of what you manage: filter by `issuer`, `holder` or `permission`', READ_ALL)
+  throw new ForbiddenError(
+    'you may list the grants that you made or hold, and those of what you manage: filter by `issuer`, `holder` or `permission`',
+    READ_ALL,
+  )
 }
 
 function maySee(engine: Questions, caller: Caller, grant: GrantFact): boolean {
@@ -166,10 +203,14 @@ function sortKeyOf({ issuer, holder, permission }: GrantFact): string {
 }
 
 function assertReached(engine: Questions, atLeast: number | undefined): void {
-  if (atLeast !== undefined && atLeast > engine.revision) throw new RevisionAheadError(atLeast, engine.revision)
+  if (atLeast !== undefined && atLeast > engine.revision)
+    throw new RevisionAheadError(atLeast, engine.revision)
 }
 
 function grantUnknown(): EdgeError {
-  return new EdgeError('GRANT_UNKNOWN', 'there is no such grant, or it is not yours to see', 'list grants to find its id')
+  return new EdgeError(
+    'GRANT_UNKNOWN',
+    'there is no such grant, or it is not yours to see',
+    'list grants to find its id',
+  )
 }
-

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { claimsAnswer, explainAnswer, holdersAnswer, permissionsAnswer, previewAnswer, scanAnswer } from '@castellan/protocol'
-import { serve } from '../testing/serve.ts'
+import {
+  claimsAnswer,
+  explainAnswer,
+  holdersAnswer,
+  permissionsAnswer,
+  previewAnswer,
+  scanAnswer,
+} from '@castellan/protocol'
+import { serve, type Loose } from '../testing/serve.ts'
 
 const FILE = 'fs:24729b88-a4c5-4990-ad4e-272b87895732'
 
@@ -17,9 +24,19 @@ describe('POST /v1/scan', () => {
     })
     const { body } = await ask('ed3', '/v1/scan', { actor: 'user:ed3', permissions: [`${FILE}:read`] })
     scanAnswer.parse(body)
-    const withoutTimes = (nodes: any[]): any[] => nodes.map(({ value: _, reading, ...node }) => ({ ...node, ...(reading && { reading: withoutTimes(reading) }) }))
+    const withoutTimes = (nodes: Loose[]): Loose[] =>
+      nodes.map(({ reading, ...node }: Loose) => {
+        delete node.value
+        return { ...node, ...(reading && { reading: withoutTimes(reading) }) }
+      })
     const explode = { $: 'explode', from: `${FILE}:read`, to: [`${FILE}:read`, `${FILE}:write`, FILE, 'fs'] }
-    const option = (permission: string) => ({ $: 'option', permission, source: 'implied', by: 'is-owner', data: {} })
+    const option = (permission: string) => ({
+      $: 'option',
+      permission,
+      source: 'implied',
+      by: 'is-owner',
+      data: {},
+    })
     assert.deepEqual(withoutTimes(body.reading), [
       explode,
       {
@@ -40,10 +57,14 @@ describe('POST /v1/scan', () => {
 describe('POST /v1/explain', () => {
   test('draws the pathway, and says what would mend a denial', async (t) => {
     const { ask } = await serve(t)
-    const allowed = explainAnswer.parse((await ask('service', '/v1/explain', { actor: 'user:alice', permission: 'a:b' })).body)
+    const allowed = explainAnswer.parse(
+      (await ask('service', '/v1/explain', { actor: 'user:alice', permission: 'a:b' })).body,
+    )
     assert.equal(allowed.allowed, true)
     assert.deepEqual(allowed.graph.nodes[0], { id: 0, actor: 'user:alice', permission: 'a:b', options: [] })
-    const denied = explainAnswer.parse((await ask('service', '/v1/explain', { actor: 'user:bob', permission: 'a:b' })).body)
+    const denied = explainAnswer.parse(
+      (await ask('service', '/v1/explain', { actor: 'user:bob', permission: 'a:b' })).body,
+    )
     assert.equal(denied.allowed, false)
   })
 
@@ -79,7 +100,9 @@ describe('who may ask', () => {
 
   for (const [path, body] of Object.entries({
     '/v1/holders': { permission: 'a:b' },
-    '/v1/preview': { changes: [{ remove: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b' } }] },
+    '/v1/preview': {
+      changes: [{ remove: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b' } }],
+    },
   })) {
     test(`${path} takes manage: of the permission`, async (t) => {
       const { ask } = await serve(t)
@@ -97,9 +120,12 @@ describe('lists', () => {
     const found: string[] = []
     let cursor = ''
     do {
-      const { body } = await call('POST', `/v1/holders?limit=1${cursor}`, { token, body: { permission: 'a:b' } })
+      const { body } = await call('POST', `/v1/holders?limit=1${cursor}`, {
+        token,
+        body: { permission: 'a:b' },
+      })
       holdersAnswer.parse(body)
-      found.push(...body.items.map((item: any) => item.actor))
+      found.push(...body.items.map((item: Loose) => item.actor))
       cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`
     } while (cursor !== '')
     assert.deepEqual(
@@ -113,7 +139,10 @@ describe('lists', () => {
     const { ask } = await serve(t)
     const { body } = await ask('alice', '/v1/permissions', { prefix: 'a' })
     permissionsAnswer.parse(body)
-    assert.deepEqual(body.items.map((item: any) => item.permission), ['a:b'])
+    assert.deepEqual(
+      body.items.map((item: Loose) => item.permission),
+      ['a:b'],
+    )
   })
 
   test('claims come by pathway', async (t) => {
@@ -126,7 +155,9 @@ describe('lists', () => {
     const { ask, live } = await serve(t)
     await ask('ed', '/v1/check', { permission: 'a' })
     const revision = live.engine.revision
-    const { body } = await ask('ed', '/v1/preview', { changes: [{ remove: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b' } }] })
+    const { body } = await ask('ed', '/v1/preview', {
+      changes: [{ remove: { kind: 'grant', issuer: 'user:ed', holder: 'user:fred', permission: 'a:b' } }],
+    })
     previewAnswer.parse(body)
     assert.deepEqual(body.lost, [
       { actor: 'user:alice', permission: 'a:b' },
@@ -137,4 +168,3 @@ describe('lists', () => {
     assert.equal((await ask('alice', '/v1/check', { permission: 'a:b' })).body.allowed, true)
   })
 })
-

@@ -30,7 +30,11 @@ export const questionRoutes: readonly Route[] = [
     handle({ caller, body }, { engine }) {
       const actor = body.actor ?? caller.self
       authorizeAbout(engine, caller, actor)
-      const reading = engine.scan(actor, body.permission ?? body.permissions ?? [], askingOf(caller, body.atLeast))
+      const reading = engine.scan(
+        actor,
+        body.permission ?? body.permissions ?? [],
+        askingOf(caller, body.atLeast),
+      )
       return { body: { reading, revision: engine.revision } }
     },
   }),
@@ -67,7 +71,9 @@ export const questionRoutes: readonly Route[] = [
     answer: holdersAnswer,
     handle({ caller, body, query }, { engine }) {
       engine.authorizeQuestion(caller.actor, { about: 'holders', permission: body.permission })
-      return { body: engine.holders(body.permission, { ...askingOf(caller, body.atLeast), ...pagingOf(query) }) }
+      return {
+        body: engine.holders(body.permission, { ...askingOf(caller, body.atLeast), ...pagingOf(query) }),
+      }
     },
   }),
   route({
@@ -80,7 +86,12 @@ export const questionRoutes: readonly Route[] = [
     handle({ caller, body, query }, { engine }) {
       const actor = body.actor ?? caller.self
       authorizeAbout(engine, caller, actor)
-      return { body: engine.permissionsOf(actor, body.prefix, { ...askingOf(caller, body.atLeast), ...pagingOf(query) }) }
+      return {
+        body: engine.permissionsOf(actor, body.prefix, {
+          ...askingOf(caller, body.atLeast),
+          ...pagingOf(query),
+        }),
+      }
     },
   }),
   route({
@@ -94,10 +105,24 @@ export const questionRoutes: readonly Route[] = [
       const changes = parseChanges(body.changes)
       engine.authorizeQuestion(caller.actor, { about: 'preview', changes })
       const asking: Asking & Paging = { ...askingOf(caller, body.atLeast), ...pagingOf(query) }
-      const { items, counts, results, nextCursor, revision, incomplete } = engine.preview(changes, { ...asking, as: caller.actor })
+      const { items, counts, results, nextCursor, revision, incomplete } = engine.preview(changes, {
+        ...asking,
+        as: caller.actor,
+      })
       const of = (change: 'lost' | 'gained' | 'kept') =>
         items.filter((item) => item.change === change).map(({ actor, permission }) => ({ actor, permission }))
-      return { body: { counts, lost: of('lost'), gained: of('gained'), kept: of('kept'), results, nextCursor, revision, incomplete } }
+      return {
+        body: {
+          counts,
+          lost: of('lost'),
+          gained: of('gained'),
+          kept: of('kept'),
+          results,
+          nextCursor,
+          revision,
+          incomplete,
+        },
+      }
     },
   }),
 ]

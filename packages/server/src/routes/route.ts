@@ -33,7 +33,7 @@ export interface Route<Body = unknown, Query = unknown> {
   handle(asked: Asked<Body, Query>, context: Context): Answer | Promise<Answer>
 }
 
-export interface Asked<Body, Query> {
+interface Asked<Body, Query> {
   readonly caller: Caller
   readonly body: Body
   readonly query: Query
@@ -50,13 +50,14 @@ export interface Answer {
 
 /** Keeps the types of one route together; a list of routes needs them no more. */
 export function route<Body = undefined, Query = undefined>(definition: Route<Body, Query>): Route {
-  return definition as unknown as Route
+  return definition
 }
 
 /** Reads a request in the order in which it can be refused most cheaply, and answers it. */
 export async function answerRoute(definition: Route, request: Request, context: Context): Promise<Answer> {
   const { incoming } = request.env
-  const tokenId = definition.isOpen === true ? undefined : identify(incoming.headers.authorization, context.tokens)
+  const tokenId =
+    definition.isOpen === true ? undefined : identify(incoming.headers.authorization, context.tokens)
   const query = readQuery(definition, incoming)
   const body = await readRouteBody(definition, incoming, context)
   const caller = tokenId === undefined ? NOBODY : context.callers.get(tokenId, context.now())
@@ -66,10 +67,18 @@ export async function answerRoute(definition: Route, request: Request, context: 
 /** Open routes ask nothing in a caller's name. */
 const NOBODY: Caller = { actor: '', self: '', issuer: '' }
 
-async function readRouteBody(definition: Route, incoming: IncomingMessage, context: Context): Promise<unknown> {
+async function readRouteBody(
+  definition: Route,
+  incoming: IncomingMessage,
+  context: Context,
+): Promise<unknown> {
   if (definition.body === undefined) return undefined
   assertBodyExpected(incoming, context.bodyBytesMax)
-  return parseShape(definition.body, parseBody(await readBody(incoming, context.bodyBytesMax)), 'BODY_INVALID')
+  return parseShape(
+    definition.body,
+    parseBody(await readBody(incoming, context.bodyBytesMax)),
+    'BODY_INVALID',
+  )
 }
 
 function readQuery(definition: Route, incoming: IncomingMessage): unknown {
@@ -99,11 +108,20 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
-    throw new EdgeError('QUERY_INVALID', 'the query is not UTF-8 in percent-encoding', 'encode each name and value')
+    throw new EdgeError(
+      'QUERY_INVALID',
+      'the query is not UTF-8 in percent-encoding',
+      'encode each name and value',
+    )
   }
 }
 
 function queryError(name: string, problem: string): EdgeError {
   const path = name.slice(0, 60)
-  return new EdgeError('QUERY_INVALID', `\`${path}\` ${problem}`, 'compare the query with what this route takes', { path })
+  return new EdgeError(
+    'QUERY_INVALID',
+    `\`${path}\` ${problem}`,
+    'compare the query with what this route takes',
+    { path },
+  )
 }

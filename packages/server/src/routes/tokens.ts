@@ -12,8 +12,14 @@ export const tokenRoutes: readonly Route[] = [
     async handle({ caller, body }, context) {
       const { issuer = caller.issuer, full = false, permissions = [], expiresAt } = body
       const wish = { issuer, full, permissions, ...(expiresAt !== undefined && { expiresAt }) }
-      const { id, secret, revision } = await issueToken(context, wish, { actor: caller.actor, as: caller.actor })
-      return { status: 201, body: { id, issuer, full, ...(expiresAt !== undefined && { expiresAt }), token: secret, revision } }
+      const { id, secret, revision } = await issueToken(context, wish, {
+        actor: caller.actor,
+        as: caller.actor,
+      })
+      return {
+        status: 201,
+        body: { id, issuer, full, ...(expiresAt !== undefined && { expiresAt }), token: secret, revision },
+      }
     },
   }),
 ]

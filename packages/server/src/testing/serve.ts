@@ -12,7 +12,7 @@ import type { TokenSecrets } from '../tokens/secret.ts'
 export const START = Date.UTC(2026, 0, 1)
 
 /** alice ← cool_group ← fred ← ed; bob is nobody; the service may ask about anyone. */
-export const WORLD: readonly Fact[] = [
+const WORLD: readonly Fact[] = [
   { kind: 'namespace', name: 'a', description: 'demo' },
   ...['ed', 'fred', 'alice', 'bob', 'service', 'root'].map((id) => ({ kind: 'user', id }) as const),
   { kind: 'group', id: 'cool_group', owner: 'user:fred' },
@@ -25,14 +25,18 @@ export const WORLD: readonly Fact[] = [
   { kind: 'grant', issuer: 'system', holder: 'user:root', permission: 'castellan:grants', extra: {} },
 ]
 
-export interface Reply {
+/** What an answer holds: the tests look into it without saying its shape each time. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Loose = any
+
+interface Reply {
   readonly status: number
   readonly headers: Headers
-  readonly body: any
+  readonly body: Loose
   readonly text: string
 }
 
-export interface Call {
+interface Call {
   readonly token?: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
@@ -46,27 +50,34 @@ export interface Served {
   /** Moves the clock. */
   readonly clock: { now: number }
   readonly logged: readonly string[]
-  change(...changes: Change[]): Promise<unknown>
+  readonly change: (...changes: Change[]) => Promise<unknown>
   /** A full token of a user of the world, or what is wished for. */
-  tokenOf(user: string, wish?: Partial<TokenWish>): Promise<string>
-  call(method: string, path: string, call?: Call): Promise<Reply>
+  readonly tokenOf: (user: string, wish?: Partial<TokenWish>) => Promise<string>
+  readonly call: (method: string, path: string, call?: Call) => Promise<Reply>
   /** POSTs as a user, with a full token. */
-  ask(user: string, path: string, body: unknown): Promise<Reply>
+  readonly ask: (user: string, path: string, body: unknown) => Promise<Reply>
   /** Sends bytes and gives back all that comes until the other side ends. */
-  raw(bytes: string | Uint8Array): Promise<string>
+  readonly raw: (bytes: string | Uint8Array) => Promise<string>
 }
 
 /** A whole server over a world in memory, on a free port, closed when the test ends. */
 export async function serve(
   t: TestContext,
-  options: Partial<ServerOptions> & { readonly facts?: readonly Fact[]; readonly engine?: EngineOptions } = {},
+  options: Partial<ServerOptions> & {
+    readonly facts?: readonly Fact[]
+    readonly engine?: EngineOptions
+  } = {},
 ): Promise<Served> {
   const clock = { now: START }
   const now = () => clock.now
-  const live = options.live === undefined ? openLive({ ...options.engine, store: openMemoryStore(), now }) : (options.live as Live)
+  const live =
+    options.live === undefined
+      ? openLive({ ...options.engine, store: openMemoryStore(), now })
+      : (options.live as Live)
   const tokens = options.tokens ?? new MemoryTokenSecrets()
   const logged: string[] = []
-  const log = options.log ?? createLogger({ level: 'debug', destination: { write: (line) => void logged.push(line) } })
+  const log =
+    options.log ?? createLogger({ level: 'debug', destination: { write: (line) => void logged.push(line) } })
   const server = createServer({ ...options, live, tokens, log, now })
   if (options.live === undefined) await live.change((options.facts ?? WORLD).map((add) => ({ add })))
   const address = await server.listen({ port: 0 })
@@ -82,7 +93,10 @@ export async function serve(
     logged,
     change: (...changes) => live.change(changes),
     async tokenOf(user, wish) {
-      const { secret } = await issueToken({ live, tokens }, { issuer: `user:${user}`, full: wish === undefined, ...wish })
+      const { secret } = await issueToken(
+        { live, tokens },
+        { issuer: `user:${user}`, full: wish === undefined, ...wish },
+      )
       return secret
     },
     async call(method, path, { token, body, headers } = {}) {
@@ -97,7 +111,12 @@ export async function serve(
       })
       const text = await response.text()
       const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== ''
-      return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson ? JSON.parse(text) : undefined,
+      }
     },
     async ask(user, path, body) {
       if (!byUser.has(user)) byUser.set(user, await served.tokenOf(user))
@@ -107,7 +126,7 @@ export async function serve(
       const { hostname, port } = new URL(address)
       const socket = connect(Number(port), hostname)
       socket.write(bytes)
-      return readAll(socket).catch((error: Error) => `${error.message}`)
+      return readAll(socket).catch(String)
     },
   }
   return served

@@ -46,6 +46,8 @@ export async function issueToken(
 
 function changesOf(id: string, { issuer, full = false, permissions = [], expiresAt }: TokenWish): Change[] {
   const fact = { kind: 'token', id, issuer, full, ...(expiresAt === undefined ? {} : { expiresAt }) } as const
-  const grants = permissions.map((permission) => ({ kind: 'grant', issuer, holder: `token:${id}`, permission, extra: {} }) as const)
+  const grants = permissions.map(
+    (permission) => ({ kind: 'grant', issuer, holder: `token:${id}`, permission, extra: {} }) as const,
+  )
   return [{ add: fact }, ...grants.map((grant) => ({ add: grant }))]
 }

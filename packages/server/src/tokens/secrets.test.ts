@@ -14,7 +14,7 @@ function folder(t: TestContext): string {
   return dir
 }
 
-const kinds: readonly { readonly name: string; open(t: TestContext): TokenSecrets }[] = [
+const kinds: readonly { readonly name: string; readonly open: (t: TestContext) => TokenSecrets }[] = [
   { name: 'in memory', open: () => new MemoryTokenSecrets() },
   { name: 'in SQLite', open: (t) => openSqliteTokenSecrets({ path: join(folder(t), 'tokens.db') }) },
 ]
@@ -90,14 +90,18 @@ describe('the database of token hashes', () => {
     database.exec('PRAGMA user_version = 2')
     database.close()
     assert.throws(() => openSqliteTokenSecrets({ path }), { code: 'STORE_NEWER' })
-    assert.throws(() => openSqliteTokenSecrets({ path: join(path, 'nowhere', 'tokens.db') }), { code: 'STORE_FAILED' })
+    assert.throws(() => openSqliteTokenSecrets({ path: join(path, 'nowhere', 'tokens.db') }), {
+      code: 'STORE_FAILED',
+    })
   })
 
   test('looks a hash up by its index', (t) => {
     const path = join(folder(t), 'tokens.db')
     openSqliteTokenSecrets({ path }).close()
     const database = new DatabaseSync(path)
-    const plan = JSON.stringify(database.prepare('EXPLAIN QUERY PLAN SELECT token, hash FROM token_secret WHERE selector = ?').all('x'))
+    const plan = JSON.stringify(
+      database.prepare('EXPLAIN QUERY PLAN SELECT token, hash FROM token_secret WHERE selector = ?').all('x'),
+    )
     database.close()
     assert.match(plan, /USING INDEX token_secret_selector/)
   })

@@ -43,7 +43,9 @@ class SqliteTokenSecrets implements TokenSecrets {
     database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
     migrate(database, path)
     this.#find = database.prepare('SELECT token, hash FROM token_secret WHERE selector = ?')
-    this.#put = database.prepare('INSERT OR REPLACE INTO token_secret (token, selector, hash) VALUES (?, ?, ?)')
+    this.#put = database.prepare(
+      'INSERT OR REPLACE INTO token_secret (token, selector, hash) VALUES (?, ?, ?)',
+    )
     this.#remove = database.prepare('DELETE FROM token_secret WHERE token = ?')
   }
 
@@ -90,7 +92,11 @@ class SqliteTokenSecrets implements TokenSecrets {
 function migrate(database: DatabaseSync, path: string): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0)
   if (version > VERSION) {
-    throw new StoreError('STORE_NEWER', `\`${path}\` was written by a newer version`, 'use the version that wrote it, or a newer one')
+    throw new StoreError(
+      'STORE_NEWER',
+      `\`${path}\` was written by a newer version`,
+      'use the version that wrote it, or a newer one',
+    )
   }
   if (version === VERSION) return
   database.exec(`
@@ -107,5 +113,10 @@ function migrate(database: DatabaseSync, path: string): void {
 
 function storeError(path: string, cause: unknown): StoreError {
   const message = cause instanceof Error ? cause.message : String(cause)
-  return new StoreError('STORE_FAILED', `\`${path}\`: ${message}`, 'check that the folder is there and can be written', cause)
+  return new StoreError(
+    'STORE_FAILED',
+    `\`${path}\`: ${message}`,
+    'check that the folder is there and can be written',
+    cause,
+  )
 }
