@@ -10,6 +10,7 @@ interface ChangeSpec extends Omit<CommandSpec, 'load'> {
 
 interface ChangeGroup {
   readonly name: string
+  readonly heading: 'Change'
   readonly summary: string
   readonly commands: readonly ChangeSpec[]
 }
@@ -27,6 +28,7 @@ const plans = () => import('./plan.ts')
 const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   {
     name: 'grant',
+    heading: 'Change',
     args: '<permission>',
     summary: 'give a permission to a user, group, app or token',
     details:
@@ -44,6 +46,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'revoke',
+    heading: 'Change',
     args: '<permission>',
     summary: 'take a permission back from its holder',
     details:
@@ -61,6 +64,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'group',
+    heading: 'Change',
     summary: 'make groups and change who is in them',
     commands: [
       {
@@ -105,6 +109,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'user',
+    heading: 'Change',
     summary: 'make and remove users',
     commands: [
       {
@@ -127,6 +132,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'resource',
+    heading: 'Change',
     summary: 'make, move, give away and delete what people own',
     commands: [
       {
@@ -179,6 +185,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'token',
+    heading: 'Change',
     summary: 'make and revoke access tokens',
     commands: [
       {
@@ -192,6 +199,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'suspend',
+    heading: 'Change',
     args: '<party...>',
     summary: 'suspend users, apps or tokens: they hold nothing until resumed',
     doing: [ON_DEPENDANTS],
@@ -200,6 +208,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'resume',
+    heading: 'Change',
     args: '<party...>',
     summary: 'end a suspension',
     examples: ['castellan resume user:fred'],
@@ -207,6 +216,7 @@ const CHANGES: readonly (ChangeSpec | ChangeGroup)[] = [
   },
   {
     name: 'change',
+    heading: 'Change',
     args: '<file>',
     summary: 'make the changes of a JSON file in one commit (`-` reads standard input)',
     details:
@@ -259,7 +269,6 @@ function toPreview(spec: ChangeSpec): CommandSpec {
     summary: `what would happen: ${spec.summary}`,
     options: [...(spec.options ?? []), ...PAGING],
     examples: [asPreview(first), ...others.map(asPreview)],
-    isQuestion: true,
     load: async () => {
       const { previewHandler } = await import('./commands/preview.ts')
       return previewHandler(await plan())

@@ -94,6 +94,7 @@ export function buildProgram(io: Io, runner: Runner): Command {
     .command('completion')
     .argument('<shell>', 'zsh, bash, fish or powershell')
     .description('print the completion script of a shell')
+    .helpGroup('Run:')
     .addHelpText('after', exampleText(['source <(castellan completion bash)']))
   return program
 }
@@ -123,6 +124,7 @@ Exit status: 0 done, 1 denied or an expectation failed, 2 usage, 3 the server or
 
 function addCommand(parent: Command, spec: CommandSpec | CommandGroup, runner: Runner): void {
   const command = parent.command(spec.name).description(spec.summary)
+  if (spec.heading !== undefined) command.helpGroup(`${spec.heading}:`)
   if ('commands' in spec) {
     for (const inner of spec.commands) addCommand(command, inner, runner)
     const { own } = spec

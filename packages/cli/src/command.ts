@@ -4,6 +4,8 @@ import type { Session } from './session.ts'
 /** One command, as data: what help and completion need is here, what runs is loaded when it runs. */
 export interface CommandSpec {
   readonly name: string
+  /** Under what it stands in the help. */
+  readonly heading?: Heading
   /** Usage of the arguments, as in `<actor> <permission...>`. */
   readonly args?: string
   /** One line. */
@@ -20,6 +22,7 @@ export interface CommandSpec {
 
 export interface CommandGroup {
   readonly name: string
+  readonly heading?: Heading
   readonly summary: string
   readonly details?: string
   readonly examples: readonly [string, ...string[]]
@@ -27,6 +30,8 @@ export interface CommandGroup {
   /** What the name alone does; without it the name alone is an error. */
   readonly own?: CommandSpec
 }
+
+export type Heading = 'Ask' | 'Change' | 'Move facts' | 'Look back' | 'Run'
 
 export interface OptionSpec {
   /** As in `--to <holder>`. */

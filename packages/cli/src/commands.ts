@@ -1,5 +1,5 @@
 import { changeCommands, previewCommands } from './change-commands.ts'
-import type { CommandGroup, CommandSpec, OptionSpec } from './command.ts'
+import type { CommandGroup, CommandSpec, Heading, OptionSpec } from './command.ts'
 
 const PAGING: readonly OptionSpec[] = [
   { flags: '--limit <n>', doc: 'how many at most; default: all' },
@@ -19,6 +19,7 @@ const platforms = () => import('./commands/platform.ts')
 const OWN: readonly (CommandSpec | CommandGroup)[] = [
   {
     name: 'init',
+    heading: 'Run',
     args: '[dir]',
     summary: 'make a platform folder: settings, database, the admin user and a token for it',
     examples: ['castellan init castellan-data'],
@@ -26,6 +27,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'serve',
+    heading: 'Run',
     summary: 'serve a platform folder over HTTP',
     details:
       'Prints one line with the address when ready. Every setting of settings/castellan.json has an environment variable, CASTELLAN_…, as well.',
@@ -35,6 +37,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'start',
+    heading: 'Run',
     summary: 'serve ./castellan-data, made with the example world if it is not there yet',
     options: ADDRESS,
     examples: ['castellan start'],
@@ -42,6 +45,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'check',
+    heading: 'Ask',
     args: '[actor] [permission...]',
     summary: 'does the actor hold any of the permissions',
     options: [
@@ -56,6 +60,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'scan',
+    heading: 'Ask',
     args: '<actor> <permission...>',
     summary: 'the reading: every pathway to the permissions',
     examples: ['castellan scan user:alice a:b --json'],
@@ -64,6 +69,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'explain',
+    heading: 'Ask',
     args: '<actor> <permission...>',
     summary: 'why the actor holds the permission, or what would mend that it does not',
     examples: ['castellan explain user:alice a:b'],
@@ -72,6 +78,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'holders',
+    heading: 'Ask',
     args: '<permission>',
     summary: 'everyone who holds the permission',
     options: PAGING,
@@ -81,6 +88,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'permissions',
+    heading: 'Ask',
     args: '<actor> [prefix]',
     summary: 'what the actor holds, beneath the prefix or covering it',
     options: PAGING,
@@ -90,6 +98,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'claims',
+    heading: 'Ask',
     args: '<actor> <permission>',
     summary: 'the claims on each pathway to the permission',
     examples: ['castellan claims user:alice a:b'],
@@ -98,6 +107,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'preview',
+    heading: 'Ask',
     summary: 'what a change would take from whom and give to whom; nothing is changed',
     details: 'Put `preview` before any command that changes something.',
     examples: [
@@ -109,6 +119,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'group',
+    heading: 'Change',
     summary: 'make groups and change who is in them',
     examples: ['castellan group list'],
     commands: [
@@ -131,6 +142,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'user',
+    heading: 'Change',
     summary: 'make and remove users',
     examples: ['castellan user list'],
     commands: [
@@ -145,6 +157,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'resource',
+    heading: 'Change',
     summary: 'make, move, give away and delete what people own',
     examples: ['castellan resource list'],
     commands: [
@@ -160,6 +173,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'token',
+    heading: 'Change',
     summary: 'make and revoke access tokens',
     examples: ['castellan token create --for user:alice --permission a:b'],
     commands: [
@@ -189,6 +203,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'import',
+    heading: 'Move facts',
     args: '<file>',
     summary: 'add facts from JSON Lines (`-` reads standard input)',
     details:
@@ -199,6 +214,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'export',
+    heading: 'Move facts',
     summary: 'every fact as JSON Lines, ready to be imported',
     options: [{ flags: '--output <file>', doc: 'where to; default: standard output' }],
     examples: ['castellan export > facts.jsonl'],
@@ -206,6 +222,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'test',
+    heading: 'Ask',
     args: '<world...>',
     summary: 'run the expectations of world files',
     examples: ['castellan test world.yaml'],
@@ -214,12 +231,14 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'rules',
+    heading: 'Ask',
     summary: 'every rule, in order',
     examples: ['castellan rules'],
     load: async () => (await lists()).rules,
   },
   {
     name: 'journal',
+    heading: 'Look back',
     summary: 'who changed what, when and why',
     examples: ['castellan journal --limit 5', 'castellan journal verify'],
     own: {
@@ -251,6 +270,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'watch',
+    heading: 'Look back',
     summary: 'every change as it happens',
     options: [{ flags: '--from <revision>', doc: 'begin after it; default: now' }],
     examples: ['castellan watch', 'castellan watch --from 0 --json'],
@@ -259,6 +279,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'backup',
+    heading: 'Run',
     args: '<file>',
     summary: 'a consistent copy, while serving',
     options: [{ flags: '--yes', doc: 'overwrite without asking, for scripts' }],
@@ -267,6 +288,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'restore',
+    heading: 'Run',
     args: '<file>',
     summary: 'put a backup in place of the database',
     options: [
@@ -278,14 +300,25 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: 'doctor',
+    heading: 'Run',
     summary: 'check settings, store, port and versions, and say what to do',
     examples: ['castellan doctor'],
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
 ]
 
+/** What people do most comes first. */
+const HEADINGS: readonly (Heading | undefined)[] = ['Ask', 'Change', 'Move facts', 'Look back', 'Run']
+
 /** Every command, in the order of the help; groups that change things also list and show. */
-export const commands: readonly (CommandSpec | CommandGroup)[] = mergeGroups([...OWN, ...changeCommands])
+export const commands: readonly (CommandSpec | CommandGroup)[] = mergeGroups([
+  ...OWN,
+  ...changeCommands,
+]).toSorted((a, b) => rank(a) - rank(b))
+
+function rank(command: CommandSpec | CommandGroup): number {
+  return HEADINGS.indexOf(command.heading)
+}
 
 function mergeGroups(all: readonly (CommandSpec | CommandGroup)[]): readonly (CommandSpec | CommandGroup)[] {
   return [...Map.groupBy(all, (command) => command.name).values()].flatMap(

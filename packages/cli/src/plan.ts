@@ -2,7 +2,7 @@ import type { Change, FactKey, GrantFact, JsonObject, Preconditions, ResourceFac
 import type { Input } from './command.ts'
 import { CommandError, usageError } from './exit.ts'
 import type { Session } from './session.ts'
-import type { Target } from './target/target.ts'
+import type { GrantFilter, Target } from './target/target.ts'
 
 /** What a command would change: made real by the command itself, and asked about when `preview` stands before it. */
 export interface Plan {
@@ -23,7 +23,7 @@ export const planGrant: Planner = async (session, target, input) => {
   const reason = input.text('reason')
   const grant: GrantFact = {
     kind: 'grant',
-    issuer: await target.whoAmI(),
+    issuer: await getCaller(target, '--as'),
     holder: input.text('to') ?? '',
     permission: input.arg(0),
     extra: extra === undefined ? {} : parseExtra(extra),
@@ -41,16 +41,10 @@ export const planRevoke: Planner = async (_session, target, input) => {
   const permission = input.arg(0)
   const holder = input.text('from') ?? ''
   const issuer = input.text('issuer')
-  const standing: GrantFact[] = []
-  for await (const grant of target.grants({
-    holder,
-    permission,
-    ...(issuer === undefined ? {} : { issuer }),
-  }))
-    standing.push(grant)
-  const caller = await target.whoAmI()
-  const own = standing.filter((grant) => grant.issuer === caller)
-  const chosen = own.length > 0 ? own : standing
+  const caller = issuer ?? (await target.whoAmI())
+  const own = caller === undefined ? [] : await listGrants(target, { holder, permission, issuer: caller })
+  const chosen =
+    own.length > 0 || issuer !== undefined ? own : await listGrants(target, { holder, permission })
   return {
     changes: chosen.map((grant) => ({
       remove: { kind: 'grant', issuer: grant.issuer, holder: grant.holder, permission: grant.permission },
@@ -61,8 +55,7 @@ export const planRevoke: Planner = async (_session, target, input) => {
 }
 
 export const planGroupCreate: Planner = async (_session, target, input) => {
-  const caller = await target.whoAmI()
-  const owner = input.text('owner') ?? caller
+  const owner = input.text('owner') ?? (await getCaller(target, '--owner'))
   return {
     changes: [{ add: { kind: 'group', id: bareId('group', input.arg(0)), owner } }],
     ...withReason(input),
@@ -80,7 +73,7 @@ export const planGroupRemove: Planner = async (_session, _target, input) => ({
 })
 
 export const planGroupLeave: Planner = async (_session, target, input) => {
-  const member = await target.whoAmI()
+  const member = await getCaller(target, '--as')
   if (!member.startsWith('user:'))
     throw usageError(`${member} is no member of groups`, 'say who leaves with `--as user:<id>`')
   return {
@@ -119,7 +112,7 @@ export const planTokenRevoke: Planner = async (_session, _target, input) => ({
 export const planResourceCreate: Planner = async (_session, target, input) => {
   const parent = input.text('parent')
   const name = input.text('name')
-  const owner = input.text('owner') ?? (await target.whoAmI())
+  const owner = input.text('owner') ?? (await getCaller(target, '--owner'))
   return {
     changes: [
       {
@@ -186,6 +179,23 @@ export const planChange: Planner = async (session, _target, input) => {
 /** `group:cool_group` and `cool_group` name the same group where only a group can stand. */
 export function bareId(kind: 'user' | 'group' | 'token', text: string): string {
   return text.startsWith(`${kind}:`) ? text.slice(kind.length + 1) : text
+}
+
+async function listGrants(target: Target, filter: GrantFilter): Promise<GrantFact[]> {
+  const grants: GrantFact[] = []
+  for await (const grant of target.grants(filter)) grants.push(grant)
+  return grants
+}
+
+/** In whose name something is made. */
+async function getCaller(target: Target, flag: string): Promise<string> {
+  const caller = await target.whoAmI()
+  if (caller === undefined)
+    throw usageError(
+      'the server does not say whom the token is for',
+      `name the user with \`${flag} user:<id>\``,
+    )
+  return caller
 }
 
 function memberKeys(input: Input): readonly (FactKey & { readonly kind: 'member' })[] {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseFact, type ChangeResult, type Fact } from '@castellan/engine'
-import { FileInvalidError, readJsonLines, type Parsed } from '@castellan/protocol'
+import { FileInvalidError, parseLine, readLines, type Chunks, type Line } from '@castellan/protocol'
 import { unreadable } from '../change-file.ts'
 import type { Handler } from '../command.ts'
 import type { Io } from '../io.ts'
@@ -36,7 +36,7 @@ export const importFacts: Handler = async (session, input) => {
   }
   const show = progress(session, source.size)
   try {
-    for await (const batch of inBatches(readJsonLines(source.chunks, { parse: parseFact }), BATCH_LINES)) {
+    for await (const batch of inBatches(readLines(source.chunks), BATCH_LINES)) {
       addTo(tally, await commitBatch(target, batch, input.text('reason')))
       show(tally, source.bytesRead())
     }
@@ -54,12 +54,12 @@ export const importFacts: Handler = async (session, input) => {
 
 async function commitBatch(
   target: Target,
-  batch: readonly Parsed<Fact>[],
+  batch: readonly FactLine[],
   reason: string | undefined,
 ): Promise<Committed> {
   try {
     const { revision, results } = await target.importBatch(
-      batch.map((line) => line.value),
+      batch.map((line) => line.fact),
       reason,
     )
     return { revision, results }
@@ -121,20 +121,26 @@ async function openSource(io: Io, name: string): Promise<Source> {
 }
 
 interface Source {
-  readonly chunks: AsyncIterable<Uint8Array>
+  readonly chunks: Chunks
   /** In bytes; undefined where nobody knows. */
   readonly size: number | undefined
   bytesRead(): number
 }
 
-async function* inBatches<Item>(
-  pieces: AsyncIterable<readonly Item[]>,
+interface FactLine {
+  readonly line: number
+  readonly fact: Fact
+}
+
+/** Parsed one by one: a bad line takes its own batch with it, and none that was whole before it. */
+async function* inBatches(
+  pieces: AsyncIterable<readonly Line[]>,
   size: number,
-): AsyncGenerator<readonly Item[]> {
-  let batch: Item[] = []
+): AsyncGenerator<readonly FactLine[]> {
+  let batch: FactLine[] = []
   for await (const piece of pieces) {
-    for (const item of piece) {
-      batch.push(item)
+    for (const line of piece) {
+      batch.push({ line: line.number, fact: parseLine(line, parseFact) })
       if (batch.length === size) {
         yield batch
         batch = []

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { openEngine, type Engine } from '@castellan/engine'
 import { backup, openLive, openSqliteReader, openSqliteStore, type SqliteReader } from '@castellan/store'
@@ -12,18 +12,9 @@ import type { Ground, GroundDatabase } from './direct.ts'
  * @throws {StoreError} STORE_MISSING, STORE_CORRUPT, STORE_NEWER
  */
 export function openSnapshot(io: Io, path: string, place: string): Ground {
-  const reader = openSqliteReader({ path })
-  try {
-    return {
-      place,
-      engine: engineOf(reader, io),
-      database: databaseOf(path, reader),
-      close: () => reader.close(),
-    }
-  } catch (error) {
-    reader.close()
-    throw error
-  }
+  // Closed once it is loaded: while a reader is open, what others write piles up in the log.
+  const engine = reading(path, (reader) => engineOf(reader, io))
+  return { place, engine, database: databaseOf(path), close: () => undefined }
 }
 
 /**
@@ -43,7 +34,7 @@ export async function openWritable(
     engine: live.engine,
     change: (changes, options) => live.change(changes, options),
     database: {
-      ...databaseOf(path, undefined),
+      ...databaseOf(path),
       async createToken(wish, options) {
         const { issueToken, openSqliteTokenSecrets } = await import('@castellan/server')
         const tokens = openSqliteTokenSecrets({ path: join(dirname(path), TOKENS_FILE) })
@@ -54,14 +45,7 @@ export async function openWritable(
         }
       },
     },
-    scratch() {
-      const reader = openSqliteReader({ path })
-      try {
-        return engineOf(reader, io)
-      } finally {
-        reader.close()
-      }
-    },
+    scratch: () => reading(path, (reader) => engineOf(reader, io)),
     close: () => live.close(),
   }
 }
@@ -91,35 +75,39 @@ function engineOf(reader: SqliteReader, io: Io): Engine {
   })
 }
 
-function databaseOf(path: string, snapshot: SqliteReader | undefined): GroundDatabase {
+function databaseOf(path: string): GroundDatabase {
   return {
     path,
+    *facts() {
+      const reader = openSqliteReader({ path })
+      try {
+        yield* reader.load()
+      } finally {
+        reader.close()
+      }
+    },
     *journal(from, to) {
-      const reader = snapshot ?? openSqliteReader({ path })
-      try {
-        yield* reader.journal(from, to === undefined ? reader.revision : Math.min(to, reader.revision))
-      } finally {
-        if (reader !== snapshot) reader.close()
-      }
-    },
-    verify(head) {
       const reader = openSqliteReader({ path })
       try {
-        return reader.verify({ head })
+        yield* reader.journal(from, Math.min(to ?? reader.revision, reader.revision))
       } finally {
         reader.close()
       }
     },
+    verify: (head) => reading(path, (reader) => reader.verify({ head })),
     backup: (file) => backup(path, file, { overwrite: true }),
-    fresh(from) {
-      if (!existsSync(path)) return []
-      const reader = openSqliteReader({ path })
-      try {
-        return [...reader.journal(from, Math.min(reader.revision, from + FRESH_ENTRIES))]
-      } finally {
-        reader.close()
-      }
-    },
+    fresh: (from) =>
+      reading(path, (reader) => [...reader.journal(from, Math.min(reader.revision, from + FRESH_ENTRIES))]),
+  }
+}
+
+/** Reads a database as it is at this moment, and lets go of it. */
+function reading<Result>(path: string, read: (reader: SqliteReader) => Result): Result {
+  const reader = openSqliteReader({ path })
+  try {
+    return read(reader)
+  } finally {
+    reader.close()
   }
 }
 

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  compareText,
+  FACT_KINDS,
   ForbiddenError,
+  keyParts,
   type Asking,
   type AuthorizedQuestion,
   type Change,
@@ -13,6 +16,7 @@ import {
   type JournalEntry,
   type Paging,
   type Question,
+  type ResourceFact,
   type RuleEntry,
 } from '@castellan/engine'
 import type { Questions, Verification } from '@castellan/store'
@@ -44,6 +48,8 @@ export interface GroundDatabase {
   readonly path: string
   journal(from: number, to?: number): Iterable<JournalEntry>
   verify(head: string | undefined): Verification
+  /** Every fact, by kind and then by key, as they come from the disk. */
+  facts(): Iterable<Fact>
   /** Replaces what is there: whoever calls has asked. */
   backup(file: string): Promise<{ readonly revision: number; readonly head: string }>
   /** Entries after a revision as they are now, whoever wrote them. */
@@ -151,10 +157,13 @@ export class DirectTarget implements Target {
 
   async *facts(kind?: FactKind): AsyncGenerator<Fact> {
     this.#authorizeFacts()
-    yield* this.#engine.facts(kind)
+    const stored = kind === undefined ? this.#ground.database?.facts() : undefined
+    if (stored === undefined) yield* inOrder(this.#engine.facts(kind))
+    else yield* parentsFirst(stored)
   }
 
   async *grants(filter: GrantFilter): AsyncGenerator<GrantFact> {
+    this.#authorizeGrants(filter)
     yield* this.#engine.grantsWhere(filter)
   }
 
@@ -165,7 +174,7 @@ export class DirectTarget implements Target {
   async createToken(wish: TokenWish): Promise<NewToken> {
     const create = this.#ground.database?.createToken
     if (create === undefined) throw unkept()
-    return create({ ...wish, issuer: wish.issuer ?? (await this.whoAmI()) }, this.#acting())
+    return create({ ...wish, issuer: wish.issuer ?? this.#as ?? 'system' }, this.#acting())
   }
 
   async *journal(from: number, to?: number): AsyncGenerator<JournalEntry> {
@@ -219,6 +228,15 @@ export class DirectTarget implements Target {
     }
   }
 
+  /** The grants of which one is a party, those of what one manages, or all of them. */
+  #authorizeGrants({ issuer, holder, permission }: GrantFilter): void {
+    if (this.#as === undefined || issuer === this.#as || holder === this.#as) return
+    if (this.#engine.check(this.#as, 'castellan:grants')) return
+    if (permission === undefined)
+      throw new ForbiddenError(`${this.#as} may not list the grants of others`, 'castellan:grants')
+    this.#engine.authorizeQuestion(this.#as, { about: 'holders', permission })
+  }
+
   #changer(): NonNullable<Ground['change']> {
     const { change } = this.#ground
     if (change === undefined) throw unkept()
@@ -269,4 +287,53 @@ function unkept(): CommandError {
     'a change to facts held in memory would be lost',
     'see what it would do with `castellan preview`, or import them: `castellan import <file> --store sqlite:file.db`',
   )
+}
+
+/** By kind and then by key, so that the same facts always make the same file. */
+function* inOrder(facts: Iterable<Fact>): Generator<Fact> {
+  const byKind = Map.groupBy(facts, (fact) => fact.kind)
+  yield* parentsFirst(FACT_KINDS.flatMap((kind) => (byKind.get(kind) ?? []).toSorted(compareKeys)))
+}
+
+function compareKeys(a: Fact, b: Fact): number {
+  const [partsA, partsB] = [keyParts(a), keyParts(b)]
+  return (
+    compareText(partsA[0], partsB[0]) ||
+    compareText(partsA[1], partsB[1]) ||
+    compareText(partsA[2], partsB[2])
+  )
+}
+
+/** Passes facts on in their order, but for resources, which come after what they lie in. */
+function* parentsFirst(facts: Iterable<Fact>): Generator<Fact> {
+  const resources = new Map<string, ResourceFact>()
+  let areDone = false
+  for (const fact of facts) {
+    if (fact.kind === 'resource') {
+      resources.set(fact.permission, fact)
+      continue
+    }
+    if (!areDone && resources.size > 0) {
+      yield* climb(resources)
+      areDone = true
+    }
+    yield fact
+  }
+  if (!areDone) yield* climb(resources)
+}
+
+function* climb(resources: ReadonlyMap<string, ResourceFact>): Generator<Fact> {
+  const done = new Set<ResourceFact>()
+  for (const resource of resources.values()) {
+    const line: ResourceFact[] = []
+    for (
+      let at: ResourceFact | undefined = resource;
+      at !== undefined && !done.has(at);
+      at = at.parent === undefined ? undefined : resources.get(at.parent)
+    ) {
+      done.add(at)
+      line.push(at)
+    }
+    yield* line.toReversed()
+  }
 }

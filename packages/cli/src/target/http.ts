@@ -7,7 +7,9 @@ import type {
   FactKey,
   FactKind,
   GrantFact,
+  HeldPermission,
   JournalEntry,
+  Page,
   Paging,
   Preview,
   Question,
@@ -59,14 +61,17 @@ export class HttpTarget implements Target {
     this.#openBeside = beside
   }
 
-  async whoAmI(): Promise<string> {
-    const user = this.#as ?? this.#user
-    if (user !== undefined) return user
-    throw new CommandError(
-      'NOT_THERE_YET',
-      'the server does not say whom the token is for',
-      'name the party, as with `--issuer` or `--owner`',
-    )
+  async whoAmI(): Promise<string | undefined> {
+    return this.#as ?? this.#user ?? (await this.#ownUser())
+  }
+
+  /**
+   * The server has no route that says whom a token is for. But every user holds `user:<own id>` by right, and a
+   * question without an actor is about the caller.
+   */
+  async #ownUser(): Promise<string | undefined> {
+    const page = (await this.#post('/v1/permissions', { prefix: 'user' })) as Page<HeldPermission>
+    return page.items.find((held) => held.source === 'user-self')?.permission
   }
 
   async revision(): Promise<number> {

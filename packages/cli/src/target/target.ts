@@ -28,8 +28,8 @@ export interface Target {
   /** Where the facts are, for people. */
   readonly place: string
 
-  /** Who acts: the one of `--as`, else `system` or whoever the token is for. */
-  whoAmI(): Promise<string>
+  /** Who acts: the one of `--as`, else `system` or whoever the token is for; undefined where a server does not say. */
+  whoAmI(): Promise<string | undefined>
 
   check(
     actor: string,
