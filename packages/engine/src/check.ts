@@ -12,6 +12,7 @@ import {
   KIND_USER_APP,
   NODE,
   PARTY,
+  type Root,
   SIBLINGS_MAX,
   SUSPENDED,
   SYSTEM,
@@ -30,9 +31,10 @@ export class FastCheck {
   private readonly index: FactsIndex
   /** Namespaces in which a registered rule has a say, or names are rewritten, or rights come from elsewhere. */
   private readonly isLeftOut: (namespace: string) => boolean
-  /** The namespace of the question before: the next one is likely in the same. */
+  /** The namespace of the question before: the next one is likely in the same. Undefined when not for this walk. */
   private name = ''
   private prefix = ':'
+  private space: Root | undefined
 
   // States (party, node) to visit; node ASKED stands for the string asked, which may have no node.
   private readonly stateParty: number[] = []
@@ -104,16 +106,12 @@ export class FastCheck {
 
   /** Finds the asked string's deepest node. False where the fast walk does not apply or the string is not plain. */
   private locate(permission: string): boolean {
-    if (!permission.startsWith(this.prefix)) {
-      const colon = permission.indexOf(':')
-      this.name = colon < 0 ? permission : permission.slice(0, colon)
-      this.prefix = `${this.name}:`
-    }
-    const { index, name } = this
-    const root = index.roots.get(name)
-    if (root === undefined || index.irregular.has(root) || this.isLeftOut(name)) return false
+    if (!permission.startsWith(this.prefix) || this.space?.isGone !== false) this.enterNamespace(permission)
+    const { name, space } = this
+    if (space === undefined || space.isIrregular) return false
+    const root = space.node
     this.root = root
-    this.ladder = index.ladders.get(root) ?? NO_MODES
+    this.ladder = space.ladder
     this.askedRank = NONE
     this.askedRest = NOTHING
     let node = root
@@ -128,6 +126,13 @@ export class FastCheck {
     }
     this.askedNode = node
     return true
+  }
+
+  private enterNamespace(permission: string): void {
+    const colon = permission.indexOf(':')
+    this.name = colon < 0 ? permission : permission.slice(0, colon)
+    this.prefix = `${this.name}:`
+    this.space = this.isLeftOut(this.name) ? undefined : this.index.roots.get(this.name)
   }
 
   private findChild(node: number, component: string): number {

@@ -29,7 +29,8 @@ export class Table {
       grown.set(this.data)
       this.data = grown
     }
-    this.data.fill(NONE, start, start + this.width)
+    const { data } = this
+    for (let at = start; at < start + this.width; at++) data[at] = NONE
     return row
   }
 

@@ -128,7 +128,7 @@ export class Engine {
   }
 
   private load(fact: Fact, isVerified: boolean): void {
-    if (isVerified) this.index.put(fact)
+    if (isVerified) this.index.put(fact, true)
     else {
       const plan = new Plan(this.index, () => this.inquiry({}))
       plan.apply(plan.resolve({ add: fact }))

@@ -53,6 +53,18 @@ export const SIBLINGS_MAX = 8
 
 export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
+/** A namespace as the walk needs it; one object for as long as the namespace is there. */
+export interface Root {
+  readonly node: number
+  /** Its modes; empty when it has none. */
+  ladder: readonly string[]
+  /** Resources lie within one another, or are named like a mode: not for the fast walk. */
+  isIrregular: boolean
+  isGone: boolean
+}
+
+const NO_MODES: readonly string[] = []
+
 /** Fields of a node's row: 16, one cache line. */
 export const NODE = {
   width: 16,
@@ -174,7 +186,7 @@ export class FactsIndex implements FactReader {
   readonly childCount = this.nodeTable.field(NODE.childCount)
   /** Of nodes with more than SIBLINGS_MAX children: those by name. */
   private readonly childMaps = new Map<number, Map<string, number>>()
-  readonly roots = new Map<string, number>()
+  readonly roots = new Map<string, Root>()
   /** Place of the component in the ladder of its namespace; NONE when it is no mode. */
   readonly rank = this.nodeTable.field(NODE.rank)
 
@@ -193,8 +205,6 @@ export class FactsIndex implements FactReader {
   private readonly resourceNames = new Map<number, string>()
   /** By folder (or root node, for what is in none), then by given name. */
   private readonly named = new Map<number, Map<string, number>>()
-  /** Roots of namespaces whose resources lie within one another, or are named like a mode: not for the fast walk. */
-  readonly irregular = new Set<number>()
 
   readonly grantTable = new Table(GRANT.width)
   readonly grantIssuer = this.grantTable.field(GRANT.issuer)
@@ -225,8 +235,6 @@ export class FactsIndex implements FactReader {
   private readonly reasons = new Map<number, string>()
 
   readonly namespaces = new Map<string, NamespaceFact>()
-  /** Modes by root node, for namespaces that have them. */
-  readonly ladders = new Map<number, readonly string[]>()
   readonly retired = new Map<string, Set<string>>()
   readonly userGroup: number
 
@@ -250,8 +258,12 @@ export class FactsIndex implements FactReader {
 
   // ---- facts in and out
 
-  /** Adds a fact or puts it in the place of the one with its key. */
-  put(fact: Fact): void {
+  /**
+   * Adds a fact or puts it in the place of the one with its key.
+   *
+   * @param isNew - there is surely none of that key
+   */
+  put(fact: Fact, isNew = false): void {
     switch (fact.kind) {
       case 'namespace':
         return this.putNamespace(fact)
@@ -268,7 +280,7 @@ export class FactsIndex implements FactReader {
       case 'member':
         return this.putMember(fact)
       case 'grant':
-        return this.putGrant(fact)
+        return this.putGrant(fact, isNew)
       case 'suspension':
         return this.setFlag(this.getParty(fact.of), SUSPENDED, true)
     }
@@ -278,7 +290,7 @@ export class FactsIndex implements FactReader {
     switch (key.kind) {
       case 'namespace':
         this.namespaces.delete(key.name)
-        return this.prune(this.roots.get(key.name)!)
+        return this.prune(this.roots.get(key.name)!.node)
       case 'user':
       case 'group':
       case 'app':
@@ -351,7 +363,7 @@ export class FactsIndex implements FactReader {
         }
         return
       case 'resource':
-        for (const root of this.roots.values()) yield* this.resourcesIn(root)
+        for (const root of this.roots.values()) yield* this.resourcesIn(root.node)
         return
       case 'member':
         for (let party = 0; party < this.partyTable.size; party++) {
@@ -613,7 +625,7 @@ export class FactsIndex implements FactReader {
   /** The node of a string, NONE when no fact names it or anything beneath it. */
   findNode(permission: string): number {
     let end = permission.indexOf(':')
-    let node = this.roots.get(end < 0 ? permission : permission.slice(0, end)) ?? NONE
+    let node = this.rootNode(end < 0 ? permission : permission.slice(0, end))
     while (end >= 0 && node !== NONE) {
       const start = end + 1
       end = permission.indexOf(':', start)
@@ -643,40 +655,49 @@ export class FactsIndex implements FactReader {
   }
 
   private internNode(permission: string): number {
-    const components = permission.split(':')
-    let node = this.roots.get(components[0]!) ?? NONE
-    if (node === NONE) {
-      node = this.makeNode(NONE, components[0]!)
-      this.roots.set(components[0]!, node)
-    }
-    for (let i = 1; i < components.length; i++) {
-      const child = this.child(node, components[i]!)
-      node = child === NONE ? this.makeNode(node, components[i]!) : child
+    let end = permission.indexOf(':')
+    const name = end < 0 ? permission : permission.slice(0, end)
+    const { node: root, ladder } = this.internRoot(name)
+    let node = root
+    while (end >= 0) {
+      const start = end + 1
+      end = permission.indexOf(':', start)
+      const component = end < 0 ? permission.slice(start) : permission.slice(start, end)
+      const child = this.child(node, component)
+      node = child === NONE ? this.makeNode(node, component, ladder) : child
     }
     return node
   }
 
-  private makeNode(parent: number, component: string): number {
+  private internRoot(name: string): Root {
+    const known = this.roots.get(name)
+    if (known !== undefined) return known
+    const made = {
+      node: this.makeNode(NONE, name, NO_MODES),
+      ladder: NO_MODES,
+      isIrregular: false,
+      isGone: false,
+    }
+    this.roots.set(this.component[made.node]!, made)
+    return made
+  }
+
+  /** The node of a namespace, NONE when there is none. */
+  rootNode(name: string): number {
+    return this.roots.get(name)?.node ?? NONE
+  }
+
+  private makeNode(parent: number, component: string, ladder: readonly string[]): number {
     const node = this.nodeTable.take()
-    this.childCount.set(node, 0)
-    const kept = this.keepComponent(parent, component)
-    this.component[node] = kept
+    const rank = ladder.indexOf(component)
+    // Modes are one string for all nodes that bear them.
+    this.component[node] = rank === NONE ? flatten(component) : ladder[rank]!
     this.parent.set(node, parent)
-    this.rank.set(node, parent === NONE ? NONE : this.rankOf(parent, kept))
+    this.rank.set(node, rank)
+    this.childCount.set(node, 0)
     this.grantCount.set(node, 0)
     if (parent !== NONE) this.adopt(parent, node)
     return node
-  }
-
-  /** Modes are one string for all nodes that bear them. */
-  private keepComponent(parent: number, component: string): string {
-    if (parent === NONE) return flatten(component)
-    const modes = this.namespaces.get(this.component[this.rootOf(parent)]!)?.modes
-    return modes?.find((mode) => mode === component) ?? flatten(component)
-  }
-
-  private rankOf(parent: number, component: string): number {
-    return this.namespaces.get(this.component[this.rootOf(parent)]!)?.modes?.indexOf(component) ?? NONE
   }
 
   private adopt(parent: number, node: number): void {
@@ -712,9 +733,8 @@ export class FactsIndex implements FactReader {
     while (node !== NONE && this.isUnused(node)) {
       const parent = this.parent.get(node)
       if (parent === NONE) {
+        this.roots.get(this.component[node]!)!.isGone = true
         this.roots.delete(this.component[node]!)
-        this.irregular.delete(node)
-        this.ladders.delete(node)
       } else {
         this.disown(parent, node)
       }
@@ -739,15 +759,12 @@ export class FactsIndex implements FactReader {
 
   private putNamespace(fact: NamespaceFact): void {
     this.namespaces.set(fact.name, fact)
-    const known = this.roots.get(fact.name)
-    const root = known ?? this.internNode(fact.name)
-    if (fact.modes === undefined) this.ladders.delete(root)
-    else this.ladders.set(root, fact.modes)
-    if (known === undefined) return
-    for (const node of this.nodesBeneath(root)) {
-      if (node !== root) this.rank.set(node, fact.modes?.indexOf(this.component[node]!) ?? NONE)
+    const root = this.internRoot(fact.name)
+    root.ladder = fact.modes ?? NO_MODES
+    for (const node of this.nodesBeneath(root.node)) {
+      if (node !== root.node) this.rank.set(node, root.ladder.indexOf(this.component[node]!))
     }
-    if (fact.modes !== undefined && this.children.first(root) !== NONE) this.irregular.add(root)
+    if (fact.modes !== undefined && this.children.first(root.node) !== NONE) root.isIrregular = true
   }
 
   // ---- resources
@@ -804,18 +821,17 @@ export class FactsIndex implements FactReader {
 
   /** The fast walk takes one resource on a string and modes only at its end; where facts go beyond, the general one answers. */
   private noteIrregular(node: number): void {
-    const root = this.rootOf(node)
-    if (this.irregular.has(root)) return
-    let irregular = this.parent.get(node) === NONE
-    for (let at = node; at !== root && !irregular; at = this.parent.get(at)) {
-      irregular = this.rank.get(at) !== NONE || (at !== node && this.owner.get(at) !== NONE)
+    const top = this.rootOf(node)
+    const root = this.roots.get(this.component[top]!)!
+    if (root.isIrregular) return
+    root.isIrregular = node === top
+    for (let at = node; at !== top; at = this.parent.get(at)) {
+      if (this.rank.get(at) !== NONE || (at !== node && this.owner.get(at) !== NONE)) root.isIrregular = true
     }
-    if (!irregular) {
-      for (const beneath of this.nodesBeneath(node)) {
-        if (beneath !== node && this.owner.get(beneath) !== NONE) irregular = true
-      }
+    if (this.childCount.get(node) === 0) return
+    for (const beneath of this.nodesBeneath(node)) {
+      if (beneath !== node && this.owner.get(beneath) !== NONE) root.isIrregular = true
     }
-    if (irregular) this.irregular.add(root)
   }
 
   resourceFact(node: number): ResourceFact {
@@ -850,27 +866,23 @@ export class FactsIndex implements FactReader {
 
   // ---- grants
 
-  private putGrant(fact: GrantFact): void {
-    const known = this.findGrant(fact)
-    const grant = known === NONE ? this.makeGrant(fact) : known
-    const toGroup = fact.holder.startsWith('group:') ? TO_GROUP : 0
+  private putGrant(fact: GrantFact, isNew: boolean): void {
+    const issuer = this.internParty(fact.issuer)
+    const holder = this.internParty(fact.holder)
+    const node = this.internNode(fact.permission)
+    const known = isNew ? NONE : this.grantAt(node, holder, issuer)
+    const grant = known === NONE ? this.makeGrant(node, holder, issuer) : known
+    const toGroup = this.kind.get(holder) === KIND_GROUP ? TO_GROUP : 0
     this.grantFlags.set(grant, fact.expiresAt === undefined ? toGroup : toGroup | EXPIRES)
     if (fact.expiresAt !== undefined) this.expiries.set(grant, Date.parse(fact.expiresAt))
-    if (isEmpty(fact.extra)) this.extras.delete(grant)
-    else this.extras.set(grant, fact.extra)
-    if (fact.reason === undefined) this.reasons.delete(grant)
-    else this.reasons.set(grant, fact.reason)
+    if (!isEmpty(fact.extra)) this.extras.set(grant, fact.extra)
+    else if (known !== NONE) this.extras.delete(grant)
+    if (fact.reason !== undefined) this.reasons.set(grant, fact.reason)
+    else if (known !== NONE) this.reasons.delete(grant)
   }
 
-  private makeGrant(key: {
-    readonly issuer: string
-    readonly holder: string
-    readonly permission: string
-  }): number {
+  private makeGrant(node: number, holder: number, issuer: number): number {
     const grant = this.grantTable.take()
-    const issuer = this.internParty(key.issuer)
-    const holder = this.internParty(key.holder)
-    const node = this.internNode(key.permission)
     this.grantIssuer.set(grant, issuer)
     this.grantHolder.set(grant, holder)
     this.grantNode.set(grant, node)
@@ -920,6 +932,10 @@ export class FactsIndex implements FactReader {
     if (issuer === undefined || holder === undefined) return NONE
     const node = this.findNode(key.permission)
     if (node === NONE) return NONE
+    return this.grantAt(node, holder, issuer)
+  }
+
+  private grantAt(node: number, holder: number, issuer: number): number {
     for (const grant of this.grantsOf(node, holder)) if (this.grantIssuer.get(grant) === issuer) return grant
     return NONE
   }
@@ -980,7 +996,7 @@ export class FactsIndex implements FactReader {
   }
 
   resourceNamed(namespace: string, parent: string | undefined, name: string): ResourceFact | undefined {
-    const place = parent === undefined ? (this.roots.get(namespace) ?? NONE) : this.findNode(parent)
+    const place = parent === undefined ? this.rootNode(namespace) : this.findNode(parent)
     if (place === NONE || namespaceOf(this.permissionOf(place)) !== namespace) return undefined
     const node = this.findNamed(place, name)
     return node === NONE ? undefined : this.resourceFact(node)

@@ -275,7 +275,7 @@ export class Plan {
     const name = fact.name ?? decodeComponent(fact.permission.slice(fact.permission.indexOf(':') + 1))
     if (name === '.' || name === '..' || name.includes('/'))
       throw new FactInvalidError('name', `\`${name}\` is no path segment`)
-    const place = fact.parent === undefined ? index.roots.get('fs')! : index.findNode(fact.parent)
+    const place = fact.parent === undefined ? index.rootNode('fs') : index.findNode(fact.parent)
     const taken = index.findNamed(place, name)
     if (taken !== NONE && index.permissionOf(taken) !== fact.permission) {
       throw new ConflictError(

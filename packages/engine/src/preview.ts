@@ -133,7 +133,7 @@ export class Reach {
   /** Who owns it or where it lies decides about it, each of its modes, and all granted beneath it and in it. */
   private seedResource(permission: string): void {
     const { index } = this.inquiry
-    const ladder = index.ladders.get(index.roots.get(permission.split(':')[0]!) ?? NONE) ?? []
+    const ladder = index.roots.get(permission.split(':')[0]!)?.ladder ?? []
     this.seedEverybody(permission)
     this.seedEverybody(`manage:${permission}`)
     for (const mode of ladder) this.seedEverybody(`${permission}:${mode}`)

@@ -41,7 +41,7 @@ export const isOwner = {
 /** Owners of the resources a string lies on: itself and every prefix. */
 function* ownersAlong(permission: string, index: FactsIndex): Generator<number> {
   let end = permission.indexOf(':')
-  let node = index.roots.get(end < 0 ? permission : permission.slice(0, end)) ?? NONE
+  let node = index.rootNode(end < 0 ? permission : permission.slice(0, end))
   while (node !== NONE) {
     const owner = index.owner.get(node)
     if (owner !== NONE) yield owner

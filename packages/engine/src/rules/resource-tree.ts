@@ -9,7 +9,7 @@ export const resourceTree = {
   explode(permission: string, index: FactsIndex): string[] {
     const found: string[] = []
     let end = permission.indexOf(':')
-    let node = index.roots.get(end < 0 ? permission : permission.slice(0, end)) ?? NONE
+    let node = index.rootNode(end < 0 ? permission : permission.slice(0, end))
     while (node !== NONE) {
       const folder = index.folder.get(node)
       if (folder !== NONE) found.push(index.permissionOf(folder) + (end < 0 ? '' : permission.slice(end)))
