@@ -1,7 +1,7 @@
 import { fitsShape } from './catalog.ts'
 import { NONE } from './columns.ts'
 import {
-  CROWD_LEAST,
+  CROWD,
   EXISTS,
   EXPIRES,
   type FactsIndex,
@@ -10,10 +10,10 @@ import {
   KIND_TOKEN,
   KIND_USER,
   KIND_USER_APP,
+  MANY_CHILDREN,
   NODE,
   PARTY,
   type Root,
-  SIBLINGS_MAX,
   SUSPENDED,
   SYSTEM,
   TO_GROUP,
@@ -75,9 +75,9 @@ export class FastCheck {
   constructor(index: FactsIndex, isLeftOut: (namespace: string) => boolean) {
     this.index = index
     this.isLeftOut = isLeftOut
-    this.nodes = index.nodeTable.data
-    this.grants = index.grantTable.data
-    this.partyRows = index.partyTable.data
+    this.nodes = index.nodeTable.hot.data
+    this.grants = index.grantTable.hot.data
+    this.partyRows = index.partyTable.hot.data
   }
 
   /**
@@ -88,9 +88,9 @@ export class FastCheck {
     const { index } = this
     const party = index.parties.get(actor)
     if (party === undefined || index.kind.get(party) === KIND_GROUP) return undefined
-    this.nodes = index.nodeTable.data
-    this.grants = index.grantTable.data
-    this.partyRows = index.partyTable.data
+    this.nodes = index.nodeTable.hot.data
+    this.grants = index.grantTable.hot.data
+    this.partyRows = index.partyTable.hot.data
     if (!this.locate(permission)) return undefined
     if (party === SYSTEM) return true
     this.clock = clock
@@ -136,7 +136,7 @@ export class FastCheck {
   }
 
   private findChild(node: number, component: string): number {
-    if (this.ladder.length === 0 || this.nodes[node * NODE.width + NODE.childCount]! > SIBLINGS_MAX)
+    if (this.ladder.length === 0 || (this.nodes[node * NODE.width + NODE.flags]! & MANY_CHILDREN) !== 0)
       return this.index.child(node, component)
     const wanted = this.ladder.indexOf(component)
     return wanted < 0 ? this.index.child(node, component) : this.childOfRank(node, wanted)
@@ -266,7 +266,8 @@ export class FastCheck {
   /** The child of this name, NONE or FOUND; the stronger modes beside it are visited on the way. */
   private stepDown(node: number, rank: number, component: string): number {
     if (rank === NONE) return this.index.child(node, component)
-    if (this.nodes[node * NODE.width + NODE.childCount]! > SIBLINGS_MAX) return this.stepAmongMany(node, rank)
+    if ((this.nodes[node * NODE.width + NODE.flags]! & MANY_CHILDREN) !== 0)
+      return this.stepAmongMany(node, rank)
     const { nodes } = this
     let same = NONE
     for (let child = nodes[node * NODE.width + NODE.firstChild]!; child !== NONE;) {
@@ -291,9 +292,8 @@ export class FastCheck {
   private visitNode(node: number): boolean {
     let grant = this.nodes[node * NODE.width + NODE.firstGrant]!
     if (grant === NONE) return false
-    if (this.nodes[node * NODE.width + NODE.grantCount]! >= CROWD_LEAST) {
-      const crowd = this.index.crowds.get(node)
-      if (crowd !== undefined) return this.visitCrowd(node, crowd)
+    if ((this.nodes[node * NODE.width + NODE.flags]! & CROWD) !== 0) {
+      return this.visitCrowd(node, this.index.crowds.get(node)!)
     }
     const { grants, party, user, app } = this
     while (grant !== NONE) {

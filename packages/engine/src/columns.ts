@@ -1,36 +1,30 @@
 /**
  * Rows of numbers, and doubly linked lists threaded through them. A million grants as objects would cost a kilobyte
  * each; as rows they cost what their numbers cost. What is read together lies together: the walk pays for memory by
- * the cache line, so a row of 16 is one.
+ * the cache line.
  */
 
 /** No row. */
 export const NONE = -1
 
+/** Rows in two parts: what the walk reads, and what only changes and lists need. */
 export class Table {
-  /** Row after row; a field is at `row * width + place`. Moves when it grows. */
-  data: Int32Array<ArrayBuffer>
-  readonly width: number
+  readonly hot: Part
+  readonly cold: Part
   /** One more than the highest row ever given. */
   size = 0
-  private readonly free: number[] = []
+  private free: number[] = []
 
-  constructor(width: number) {
-    this.width = width
-    this.data = new Int32Array(width * 16)
+  constructor(hotWidth: number, coldWidth: number) {
+    this.hot = new Part(hotWidth)
+    this.cold = new Part(coldWidth)
   }
 
   /** A row, of those given back if there are any, with NONE in every field. */
   take(): number {
     const row = this.free.pop() ?? this.size++
-    const start = row * this.width
-    if (start >= this.data.length) {
-      const grown = new Int32Array(Math.ceil(this.data.length / this.width / 4 + 1) * 5 * this.width)
-      grown.set(this.data)
-      this.data = grown
-    }
-    const { data } = this
-    for (let at = start; at < start + this.width; at++) data[at] = NONE
+    this.hot.clear(row)
+    this.cold.clear(row)
     return row
   }
 
@@ -38,29 +32,87 @@ export class Table {
     this.free.push(row)
   }
 
+  /**
+   * Puts rows in another order and closes the gaps.
+   *
+   * @param order - every row in use, once
+   * @returns the new row of each old one
+   */
+  reorder(order: Int32Array): Int32Array {
+    const newOf = new Int32Array(this.size).fill(NONE)
+    for (let at = 0; at < order.length; at++) newOf[order[at]!] = at
+    this.hot.reorder(order)
+    this.cold.reorder(order)
+    this.size = order.length
+    this.free = []
+    return newOf
+  }
+}
+
+class Part {
+  /** Row after row; a field is at `row * width + place`. Moves when it grows. */
+  data: Int32Array<ArrayBuffer>
+  readonly width: number
+
+  constructor(width: number) {
+    this.width = width
+    this.data = new Int32Array(width * 16)
+  }
+
+  clear(row: number): void {
+    const start = row * this.width
+    const end = start + this.width
+    if (end > this.data.length) this.data = grown(this.data, (Math.ceil(row * 1.25) + 16) * this.width)
+    const { data } = this
+    for (let at = start; at < end; at++) data[at] = NONE
+  }
+
+  reorder(order: Int32Array): void {
+    const { data, width } = this
+    const moved = new Int32Array((order.length + 16) * width)
+    for (let to = 0; to < order.length; to++) {
+      const from = order[to]! * width
+      for (let place = 0; place < width; place++) moved[to * width + place] = data[from + place]!
+    }
+    this.data = moved
+  }
+
   field(place: number): Field {
     return new Field(this, place)
   }
 }
 
+function grown(data: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length)
+  larger.set(data)
+  return larger
+}
+
 /** One number of every row. */
 export class Field {
-  readonly table: Table
-  readonly place: number
+  private readonly part: Part
+  private readonly place: number
   private readonly width: number
 
-  constructor(table: Table, place: number) {
-    this.table = table
+  constructor(part: Part, place: number) {
+    this.part = part
     this.place = place
-    this.width = table.width
+    this.width = part.width
   }
 
   get(row: number): number {
-    return this.table.data[row * this.width + this.place]!
+    return this.part.data[row * this.width + this.place]!
   }
 
   set(row: number, value: number): void {
-    this.table.data[row * this.width + this.place] = value
+    this.part.data[row * this.width + this.place] = value
+  }
+
+  /** Where rows of another table moved, what points to them follows. @param size - rows of this field's table */
+  follow(newOf: Int32Array, size: number): void {
+    const { data } = this.part
+    for (let at = this.place; at < size * this.width; at += this.width)
+      if (data[at]! >= 0) data[at] = newOf[data[at]!]!
   }
 }
 
@@ -78,6 +130,10 @@ export class FloatColumn {
       this.data = grown
     }
     this.data[row] = value
+  }
+
+  reorder(order: Int32Array): void {
+    this.data = Float64Array.from(order, (row) => this.data[row] ?? 0)
   }
 }
 

@@ -123,6 +123,7 @@ export class Engine {
     })
     for (const namespace of options.catalog ?? []) this.load({ kind: 'namespace', ...namespace }, false)
     for (const fact of options.facts ?? []) this.load(fact, options.verified === true)
+    this.index.pack()
     for (const key of options.retired ?? []) this.index.retired.get(key.kind)!.add(keyParts(key)[0])
     this.current = options.revision ?? 0
   }

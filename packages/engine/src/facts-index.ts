@@ -46,16 +46,14 @@ export const TO_GROUP = 2
 
 /** Grants of one permission beyond which they are looked up by holder instead of walked. */
 const CROWDED = 24
-/** Below this a permission has no crowd. */
-export const CROWD_LEAST = CROWDED / 2
 /** Children of one node beyond which they are looked up by name instead of walked. */
-export const SIBLINGS_MAX = 8
+const SIBLINGS_MAX = 8
 
 export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
 /** A namespace as the walk needs it; one object for as long as the namespace is there. */
 export interface Root {
-  readonly node: number
+  node: number
   /** Its modes; empty when it has none. */
   ladder: readonly string[]
   /** Resources lie within one another, or are named like a mode: not for the fast walk. */
@@ -65,170 +63,163 @@ export interface Root {
 
 const NO_MODES: readonly string[] = []
 
-/** Fields of a node's row: 16, one cache line. */
+/** What the walk reads of a node: half a cache line. */
 export const NODE = {
-  width: 16,
+  width: 8,
   parent: 0,
   firstChild: 1,
   nextChild: 2,
-  prevChild: 3,
-  childCount: 4,
-  rank: 5,
-  owner: 6,
-  nextOwned: 7,
-  prevOwned: 8,
-  folder: 9,
-  firstContent: 10,
-  nextContent: 11,
-  prevContent: 12,
-  firstGrant: 13,
-  grantCount: 14,
+  rank: 3,
+  owner: 4,
+  folder: 5,
+  firstGrant: 6,
+  flags: 7,
+} as const
+const NODE_COLD = {
+  width: 8,
+  prevChild: 0,
+  childCount: 1,
+  nextOwned: 2,
+  prevOwned: 3,
+  firstContent: 4,
+  nextContent: 5,
+  prevContent: 6,
+  grantCount: 7,
 } as const
 
-/** Fields of a grant's row. */
-export const GRANT = {
-  width: 10,
-  holder: 0,
-  nextOn: 1,
-  issuer: 2,
-  flags: 3,
-  node: 4,
-  prevOn: 5,
-  nextHeld: 6,
-  prevHeld: 7,
-  nextIssued: 8,
-  prevIssued: 9,
-} as const
+/** Of nodes: children are looked up by name, grants by holder. */
+export const MANY_CHILDREN = 1
+export const CROWD = 2
 
-/** Fields of a party's row. */
-export const PARTY = {
-  width: 16,
-  kind: 0,
-  flags: 1,
-  base: 2,
-  firstGroup: 3,
-  firstBased: 4,
-  nextBased: 5,
-  prevBased: 6,
-  app: 7,
-  firstOfApp: 8,
-  nextOfApp: 9,
-  prevOfApp: 10,
-  firstMember: 11,
-  firstOwned: 12,
-  firstHeld: 13,
-  firstIssued: 14,
-} as const
-
-/** Fields of a membership's row. */
-export const MEMBER = {
+/** What the walk reads of a grant. */
+export const GRANT = { width: 4, holder: 0, nextOn: 1, issuer: 2, flags: 3 } as const
+const GRANT_COLD = {
   width: 6,
-  group: 0,
-  nextGroup: 1,
-  party: 2,
-  prevGroup: 3,
-  nextMember: 4,
-  prevMember: 5,
+  node: 0,
+  prevOn: 1,
+  nextHeld: 2,
+  prevHeld: 3,
+  nextIssued: 4,
+  prevIssued: 5,
 } as const
+
+/** What the walk reads of a party. */
+export const PARTY = { width: 4, kind: 0, flags: 1, base: 2, firstGroup: 3 } as const
+const PARTY_COLD = {
+  width: 11,
+  firstBased: 0,
+  nextBased: 1,
+  prevBased: 2,
+  app: 3,
+  firstOfApp: 4,
+  nextOfApp: 5,
+  prevOfApp: 6,
+  firstMember: 7,
+  firstOwned: 8,
+  firstHeld: 9,
+  firstIssued: 10,
+} as const
+
+const MEMBER = { width: 2, group: 0, nextGroup: 1 } as const
+const MEMBER_COLD = { width: 4, party: 0, prevGroup: 1, nextMember: 2, prevMember: 3 } as const
 
 export class FactsIndex implements FactReader {
-  readonly partyTable = new Table(PARTY.width)
+  readonly partyTable = new Table(PARTY.width, PARTY_COLD.width)
   readonly parties = new Map<string, number>()
   readonly partyText: string[] = []
-  readonly kind = this.partyTable.field(PARTY.kind)
+  readonly kind = this.partyTable.hot.field(PARTY.kind)
   /** EXISTS, SUSPENDED, FULL. */
-  readonly flags = this.partyTable.field(PARTY.flags)
+  readonly flags = this.partyTable.hot.field(PARTY.flags)
   /** user-app: its user; token: its issuer; app and group: their owner. */
-  readonly base = this.partyTable.field(PARTY.base)
-  readonly belongsTo = chains(
-    this.partyTable,
-    PARTY.firstBased,
-    this.partyTable,
-    PARTY.nextBased,
-    PARTY.prevBased,
+  readonly base = this.partyTable.hot.field(PARTY.base)
+  readonly belongsTo = new Chains(
+    this.partyTable.cold.field(PARTY_COLD.firstBased),
+    this.partyTable.cold.field(PARTY_COLD.nextBased),
+    this.partyTable.cold.field(PARTY_COLD.prevBased),
   )
   /** user-app: its app. */
-  readonly appOf = this.partyTable.field(PARTY.app)
-  readonly appSide = chains(
-    this.partyTable,
-    PARTY.firstOfApp,
-    this.partyTable,
-    PARTY.nextOfApp,
-    PARTY.prevOfApp,
+  readonly appOf = this.partyTable.cold.field(PARTY_COLD.app)
+  readonly appSide = new Chains(
+    this.partyTable.cold.field(PARTY_COLD.firstOfApp),
+    this.partyTable.cold.field(PARTY_COLD.nextOfApp),
+    this.partyTable.cold.field(PARTY_COLD.prevOfApp),
   )
   private readonly tokenExpiry = new Map<number, number>()
   private readonly partyNames = new Map<number, string>()
   private readonly appNames = new Map<string, Set<number>>()
 
-  readonly memberTable = new Table(MEMBER.width)
-  readonly memberGroup = this.memberTable.field(MEMBER.group)
-  readonly memberParty = this.memberTable.field(MEMBER.party)
-  readonly groupsOf = chains(
-    this.partyTable,
-    PARTY.firstGroup,
-    this.memberTable,
-    MEMBER.nextGroup,
-    MEMBER.prevGroup,
+  readonly memberTable = new Table(MEMBER.width, MEMBER_COLD.width)
+  readonly memberGroup = this.memberTable.hot.field(MEMBER.group)
+  readonly memberParty = this.memberTable.cold.field(MEMBER_COLD.party)
+  readonly groupsOf = new Chains(
+    this.partyTable.hot.field(PARTY.firstGroup),
+    this.memberTable.hot.field(MEMBER.nextGroup),
+    this.memberTable.cold.field(MEMBER_COLD.prevGroup),
   )
-  readonly membersOf = chains(
-    this.partyTable,
-    PARTY.firstMember,
-    this.memberTable,
-    MEMBER.nextMember,
-    MEMBER.prevMember,
+  readonly membersOf = new Chains(
+    this.partyTable.cold.field(PARTY_COLD.firstMember),
+    this.memberTable.cold.field(MEMBER_COLD.nextMember),
+    this.memberTable.cold.field(MEMBER_COLD.prevMember),
   )
 
   /** Permission strings as a trie, one node a component. */
-  readonly nodeTable = new Table(NODE.width)
+  readonly nodeTable = new Table(NODE.width, NODE_COLD.width)
   readonly component: string[] = []
-  readonly parent = this.nodeTable.field(NODE.parent)
-  readonly children = chains(this.nodeTable, NODE.firstChild, this.nodeTable, NODE.nextChild, NODE.prevChild)
-  readonly childCount = this.nodeTable.field(NODE.childCount)
+  readonly parent = this.nodeTable.hot.field(NODE.parent)
+  readonly children = new Chains(
+    this.nodeTable.hot.field(NODE.firstChild),
+    this.nodeTable.hot.field(NODE.nextChild),
+    this.nodeTable.cold.field(NODE_COLD.prevChild),
+  )
+  readonly nodeFlags = this.nodeTable.hot.field(NODE.flags)
+  readonly childCount = this.nodeTable.cold.field(NODE_COLD.childCount)
   /** Of nodes with more than SIBLINGS_MAX children: those by name. */
   private readonly childMaps = new Map<number, Map<string, number>>()
   readonly roots = new Map<string, Root>()
   /** Place of the component in the ladder of its namespace; NONE when it is no mode. */
-  readonly rank = this.nodeTable.field(NODE.rank)
+  readonly rank = this.nodeTable.hot.field(NODE.rank)
 
   /** Resources are nodes with an owner. */
-  readonly owner = this.nodeTable.field(NODE.owner)
-  readonly ownedBy = chains(this.partyTable, PARTY.firstOwned, this.nodeTable, NODE.nextOwned, NODE.prevOwned)
+  readonly owner = this.nodeTable.hot.field(NODE.owner)
+  readonly ownedBy = new Chains(
+    this.partyTable.cold.field(PARTY_COLD.firstOwned),
+    this.nodeTable.cold.field(NODE_COLD.nextOwned),
+    this.nodeTable.cold.field(NODE_COLD.prevOwned),
+  )
   /** The folder a resource is in. */
-  readonly folder = this.nodeTable.field(NODE.folder)
-  readonly contents = chains(
-    this.nodeTable,
-    NODE.firstContent,
-    this.nodeTable,
-    NODE.nextContent,
-    NODE.prevContent,
+  readonly folder = this.nodeTable.hot.field(NODE.folder)
+  readonly contents = new Chains(
+    this.nodeTable.cold.field(NODE_COLD.firstContent),
+    this.nodeTable.cold.field(NODE_COLD.nextContent),
+    this.nodeTable.cold.field(NODE_COLD.prevContent),
   )
   private readonly resourceNames = new Map<number, string>()
   /** By folder (or root node, for what is in none), then by given name. */
   private readonly named = new Map<number, Map<string, number>>()
 
-  readonly grantTable = new Table(GRANT.width)
-  readonly grantIssuer = this.grantTable.field(GRANT.issuer)
-  readonly grantHolder = this.grantTable.field(GRANT.holder)
-  readonly grantNode = this.grantTable.field(GRANT.node)
+  readonly grantTable = new Table(GRANT.width, GRANT_COLD.width)
+  readonly grantIssuer = this.grantTable.hot.field(GRANT.issuer)
+  readonly grantHolder = this.grantTable.hot.field(GRANT.holder)
+  readonly grantNode = this.grantTable.cold.field(GRANT_COLD.node)
   /** EXPIRES, TO_GROUP. */
-  private readonly grantFlags = this.grantTable.field(GRANT.flags)
+  private readonly grantFlags = this.grantTable.hot.field(GRANT.flags)
   private readonly expiries = new FloatColumn()
-  readonly grantsOn = chains(this.nodeTable, NODE.firstGrant, this.grantTable, GRANT.nextOn, GRANT.prevOn)
-  readonly grantsHeld = chains(
-    this.partyTable,
-    PARTY.firstHeld,
-    this.grantTable,
-    GRANT.nextHeld,
-    GRANT.prevHeld,
+  readonly grantsOn = new Chains(
+    this.nodeTable.hot.field(NODE.firstGrant),
+    this.grantTable.hot.field(GRANT.nextOn),
+    this.grantTable.cold.field(GRANT_COLD.prevOn),
   )
-  readonly grantsIssued = chains(
-    this.partyTable,
-    PARTY.firstIssued,
-    this.grantTable,
-    GRANT.nextIssued,
-    GRANT.prevIssued,
+  readonly grantsHeld = new Chains(
+    this.partyTable.cold.field(PARTY_COLD.firstHeld),
+    this.grantTable.cold.field(GRANT_COLD.nextHeld),
+    this.grantTable.cold.field(GRANT_COLD.prevHeld),
   )
-  readonly grantCount = this.nodeTable.field(NODE.grantCount)
+  readonly grantsIssued = new Chains(
+    this.partyTable.cold.field(PARTY_COLD.firstIssued),
+    this.grantTable.cold.field(GRANT_COLD.nextIssued),
+    this.grantTable.cold.field(GRANT_COLD.prevIssued),
+  )
+  readonly grantCount = this.nodeTable.cold.field(NODE_COLD.grantCount)
   /** Of crowded nodes: grants by holder. */
   readonly crowds = new Map<number, Map<number, number[]>>()
   private readonly extras = new Map<number, JsonObject>()
@@ -400,6 +391,104 @@ export class FactsIndex implements FactReader {
       yield node
       for (const child of this.children.of(node)) pending.push(child)
     }
+  }
+
+  // ---- order in memory
+
+  /**
+   * Lays the rows out as the walk reads them: memberships by member, each folder before its content, a resource's
+   * modes beside it, grants beside those on the same string. Answers stay what they were. Done once, after loading:
+   * what changes later is little.
+   */
+  pack(): void {
+    this.packMembers()
+    this.packNodes()
+    this.packGrants()
+  }
+
+  private packMembers(): void {
+    const order: number[] = []
+    for (let party = 0; party < this.partyTable.size; party++) {
+      for (let row = this.groupsOf.first(party); row !== NONE; row = this.groupsOf.after(row)) order.push(row)
+    }
+    const newOf = this.memberTable.reorder(Int32Array.from(order))
+    for (const chain of [this.groupsOf, this.membersOf]) {
+      chain.head.follow(newOf, this.partyTable.size)
+      chain.next.follow(newOf, this.memberTable.size)
+      chain.prev.follow(newOf, this.memberTable.size)
+    }
+  }
+
+  private packNodes(): void {
+    const order = this.nodesByPlace()
+    const newOf = this.nodeTable.reorder(order)
+    const { size } = this.nodeTable
+    for (const field of [this.parent, this.folder]) field.follow(newOf, size)
+    for (const chain of [this.children, this.contents])
+      for (const field of [chain.head, chain.next, chain.prev]) field.follow(newOf, size)
+    this.ownedBy.head.follow(newOf, this.partyTable.size)
+    for (const field of [this.ownedBy.next, this.ownedBy.prev]) field.follow(newOf, size)
+    this.grantNode.follow(newOf, this.grantTable.size)
+
+    const components = Array.from(order, (node) => this.component[node]!)
+    this.component.length = 0
+    for (const component of components) this.component.push(component)
+    for (const root of this.roots.values()) root.node = newOf[root.node]!
+    renameKeys(this.childMaps, newOf)
+    for (const map of this.childMaps.values()) renameValues(map, newOf)
+    renameKeys(this.named, newOf)
+    for (const map of this.named.values()) renameValues(map, newOf)
+    renameKeys(this.resourceNames, newOf)
+    renameKeys(this.crowds, newOf)
+  }
+
+  private nodesByPlace(): Int32Array {
+    const order = new Int32Array(this.nodeTable.size)
+    const isPlaced = new Uint8Array(this.nodeTable.size)
+    const pending: number[] = []
+    let count = 0
+    for (const { node: top } of this.roots.values()) {
+      // Every node is beneath its root; what lies in folders is met there first, beside its folder.
+      pending.push(top)
+      for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+        if (isPlaced[node] === 1) continue
+        isPlaced[node] = 1
+        order[count++] = node
+        for (let child = this.contents.first(node); child !== NONE; child = this.contents.after(child))
+          pending.push(child)
+        // A namespace's own children that lie in a folder come with it; the others, and all deeper ones, come next.
+        for (let child = this.children.first(node); child !== NONE; child = this.children.after(child)) {
+          if (node !== top || this.folder.get(child) === NONE) pending.push(child)
+        }
+      }
+    }
+    return order.subarray(0, count)
+  }
+
+  private packGrants(): void {
+    const order = new Int32Array(this.grantTable.size)
+    let count = 0
+    for (let node = 0; node < this.nodeTable.size; node++) {
+      for (let grant = this.grantsOn.first(node); grant !== NONE; grant = this.grantsOn.after(grant))
+        order[count++] = grant
+    }
+    const rows = order.subarray(0, count)
+    const newOf = this.grantTable.reorder(rows)
+    const { size } = this.grantTable
+    this.expiries.reorder(rows)
+    this.grantsOn.head.follow(newOf, this.nodeTable.size)
+    this.grantsHeld.head.follow(newOf, this.partyTable.size)
+    this.grantsIssued.head.follow(newOf, this.partyTable.size)
+    for (const chain of [this.grantsOn, this.grantsHeld, this.grantsIssued])
+      for (const field of [chain.next, chain.prev]) field.follow(newOf, size)
+    renameKeys(this.extras, newOf)
+    renameKeys(this.reasons, newOf)
+    for (const crowd of this.crowds.values())
+      for (const [holder, grants] of crowd)
+        crowd.set(
+          holder,
+          grants.map((grant) => newOf[grant]!),
+        )
   }
 
   // ---- parties
@@ -635,7 +724,8 @@ export class FactsIndex implements FactReader {
   }
 
   child(node: number, component: string): number {
-    if (this.childCount.get(node) > SIBLINGS_MAX) return this.childMaps.get(node)!.get(component) ?? NONE
+    if ((this.nodeFlags.get(node) & MANY_CHILDREN) !== 0)
+      return this.childMaps.get(node)!.get(component) ?? NONE
     for (let child = this.children.first(node); child !== NONE; child = this.children.after(child)) {
       if (this.component[child] === component) return child
     }
@@ -694,6 +784,7 @@ export class FactsIndex implements FactReader {
     this.component[node] = rank === NONE ? flatten(component) : ladder[rank]!
     this.parent.set(node, parent)
     this.rank.set(node, rank)
+    this.nodeFlags.set(node, 0)
     this.childCount.set(node, 0)
     this.grantCount.set(node, 0)
     if (parent !== NONE) this.adopt(parent, node)
@@ -712,13 +803,21 @@ export class FactsIndex implements FactReader {
     const all = new Map<string, number>()
     for (const child of this.children.of(parent)) all.set(this.component[child]!, child)
     this.childMaps.set(parent, all)
+    this.setNodeFlag(parent, MANY_CHILDREN, true)
   }
 
   private disown(parent: number, node: number): void {
     this.children.unlink(parent, node)
     const count = this.countChild(parent, -1)
     if (count > SIBLINGS_MAX) this.childMaps.get(parent)!.delete(this.component[node]!)
-    else if (count === SIBLINGS_MAX) this.childMaps.delete(parent)
+    else if (count === SIBLINGS_MAX) {
+      this.childMaps.delete(parent)
+      this.setNodeFlag(parent, MANY_CHILDREN, false)
+    }
+  }
+
+  private setNodeFlag(node: number, flag: number, on: boolean): void {
+    this.nodeFlags.set(node, on ? this.nodeFlags.get(node) | flag : this.nodeFlags.get(node) & ~flag)
   }
 
   private countChild(parent: number, by: 1 | -1): number {
@@ -902,6 +1001,7 @@ export class FactsIndex implements FactReader {
       const made = new Map<number, number[]>()
       for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.get(each), each)
       this.crowds.set(node, made)
+      this.setNodeFlag(node, CROWD, true)
     }
   }
 
@@ -918,7 +1018,10 @@ export class FactsIndex implements FactReader {
       const left = crowd.get(holder)!.filter((each) => each !== grant)
       if (left.length === 0) crowd.delete(holder)
       else crowd.set(holder, left)
-      if (this.grantCount.get(node) < CROWD_LEAST) this.crowds.delete(node)
+      if (this.grantCount.get(node) < CROWDED / 2) {
+        this.crowds.delete(node)
+        this.setNodeFlag(node, CROWD, false)
+      }
     }
     this.extras.delete(grant)
     this.reasons.delete(grant)
@@ -1078,6 +1181,12 @@ function addTo(crowd: Map<number, number[]>, holder: number, grant: number): voi
   else grants.push(grant)
 }
 
-function chains(owners: Table, head: number, rows: Table, next: number, prev: number): Chains {
-  return new Chains(owners.field(head), rows.field(next), rows.field(prev))
+function renameKeys<Value>(map: Map<number, Value>, newOf: Int32Array): void {
+  const entries = [...map]
+  map.clear()
+  for (const [row, value] of entries) map.set(newOf[row]!, value)
+}
+
+function renameValues(map: Map<string, number>, newOf: Int32Array): void {
+  for (const [name, row] of map) map.set(name, newOf[row]!)
 }
