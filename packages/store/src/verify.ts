@@ -40,7 +40,7 @@ interface Difference {
 }
 
 /** The facts that a journal leads to. */
-export class Replay {
+class Replay {
   readonly #states = new Map<string, State>()
   /** The first entry that changes something else than what was there before it. */
   difference: Difference | undefined

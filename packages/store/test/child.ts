@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** Another process that runs a file of this folder and talks in lines. */
-export interface Child {
+/** Another process that runs a file of this folder and talks in lines; gone at the end of its `await using` block. */
+export interface Child extends AsyncDisposable {
   readonly pid: number
   readonly lines: AsyncIterable<string>
   /** The next line; throws what it printed to standard error when it ends without one. */
@@ -35,6 +35,7 @@ export function startChild(
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const kill = () => end(child, closed, () => child.kill('SIGKILL'))
   return {
     pid: child.pid as number,
     lines: { [Symbol.asyncIterator]: () => lines },
@@ -43,7 +44,8 @@ export function startChild(
       if (done === true) throw new Error(`${file} ended: ${errors}`)
       return value
     },
-    kill: () => end(child, closed, () => child.kill('SIGKILL')),
+    kill,
+    [Symbol.asyncDispose]: kill,
     finish: () => end(child, closed, () => child.stdin.end()),
   }
 }

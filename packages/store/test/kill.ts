@@ -45,7 +45,7 @@ export async function killWriters({ count, seed, check }: KillOptions): Promise<
     const acknowledged = new Map<string, number>()
     let entries = 0
     for (let i = 0; i < KILLS_EACH && report.kills < count; i++) {
-      const child = startChild('kill-child.ts', [path, `${seed}.${report.kills}`])
+      await using child = startChild('kill-child.ts', [path, `${seed}.${report.kills}`])
       await loadAndKill(child, chance, acknowledged)
       entries = await reopen(path, acknowledged, check)
       report.kills++

@@ -108,7 +108,7 @@ test(
     using folder = makeFolder()
     const path = join(folder.path, 'castellan.db')
     ;(await openSqliteStore({ path })).close()
-    const child = startChild('limited.ts', [path], { fileBlocksMax: 4000 })
+    await using child = startChild('limited.ts', [path], { fileBlocksMax: 4000 })
     const [code, kept] = (await child.nextLine()).split(' ')
     await child.finish()
     assert.match(code ?? '', /^STORE_(FAILED|FULL)$/)
@@ -160,6 +160,11 @@ describe('a file that is not ours to open', () => {
     {
       name: 'another application’s database',
       make: (path) => withSqlite(path, 'CREATE TABLE t (x)'),
+      code: 'STORE_CORRUPT',
+    },
+    {
+      name: 'another application’s database of a later version',
+      make: (path) => withSqlite(path, 'CREATE TABLE t (x); PRAGMA user_version = 7'),
       code: 'STORE_CORRUPT',
     },
     {
@@ -382,7 +387,7 @@ function grantOf(i: number): Fact {
 
 /** A database as its writer leaves it when it is killed. */
 async function leaveInAHurry(path: string): Promise<void> {
-  const child = startChild('open.ts', [path])
+  await using child = startChild('open.ts', [path])
   await child.nextLine()
   await child.kill()
 }

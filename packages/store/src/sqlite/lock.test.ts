@@ -11,7 +11,7 @@ describe('one writer', () => {
     using folder = makeFolder()
     const path = join(folder.path, 'castellan.db')
     const store = await openSqliteStore({ path })
-    const child = startChild('open.ts', [path])
+    await using child = startChild('open.ts', [path])
     const line = await child.nextLine()
     await child.finish()
     store.close()
@@ -30,7 +30,7 @@ describe('one writer', () => {
       })
     }
     // Closing any descriptor of a file drops the locks a process has on it: the refused must not have done so.
-    const child = startChild('open.ts', [path])
+    await using child = startChild('open.ts', [path])
     assert.match(await child.nextLine(), /^STORE_LOCKED /)
     await child.finish()
     store.close()
@@ -40,7 +40,7 @@ describe('one writer', () => {
   test('the writer of another process is named, and a killed one leaves no lock', async () => {
     using folder = makeFolder()
     const path = join(folder.path, 'castellan.db')
-    const child = startChild('open.ts', [path])
+    await using child = startChild('open.ts', [path])
     assert.equal(await child.nextLine(), 'open 0')
     await assert.rejects(openSqliteStore({ path }), {
       code: 'STORE_LOCKED',
@@ -53,7 +53,7 @@ describe('one writer', () => {
   test('a writer that ends makes room for the next', async () => {
     using folder = makeFolder()
     const path = join(folder.path, 'castellan.db')
-    const child = startChild('open.ts', [path])
+    await using child = startChild('open.ts', [path])
     await child.nextLine()
     await child.finish()
     ;(await openSqliteStore({ path })).close()

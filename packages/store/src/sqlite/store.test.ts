@@ -1,8 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { testStore } from '../suite/index.ts'
-import { openSqliteStore } from './index.ts'
+import { describe, test } from 'node:test'
+import type { Store } from '@castellan/engine'
+import { makeFolder } from '../../test/folder.ts'
+import { openLive } from '../live.ts'
+import { Script, testStore } from '../suite/index.ts'
+import { verifyStore } from '../verify.ts'
+import { Database } from './database.ts'
+import { openSqliteReader, openSqliteStore } from './index.ts'
+import { configure } from './store.ts'
 
 testStore('sqlite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'castellan-store-'))
@@ -12,3 +20,103 @@ testStore('sqlite', () => {
     remove: () => rmSync(folder, { recursive: true }),
   }
 })
+
+describe('a commit', () => {
+  test('is on the disk when it returns, on every platform', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    ;(await openSqliteStore({ path })).close()
+    const database = new Database(path)
+    configure(database)
+    const settings = ['journal_mode', 'synchronous', 'fullfsync', 'checkpoint_fullfsync'].map((name) =>
+      database.read(`PRAGMA ${name}`),
+    )
+    database.close()
+    assert.deepEqual(settings, ['wal', 2, 1, 1])
+  })
+
+  test('that fails within the transaction takes all of its group back', async () => {
+    using folder = makeFolder()
+    const store = await openSqliteStore({ path: join(folder.path, 'castellan.db') })
+    const script = new Script()
+    store.commit([script.add({ kind: 'user', id: 'before' })])
+    const good = script.add({ kind: 'user', id: 'one' })
+    // Not a number can be hashed but not kept: the database itself refuses it, half way.
+    const bad = { ...script.add({ kind: 'user', id: 'two' }), time: Number.NaN }
+    const next = script.add({ kind: 'user', id: 'three' })
+    for (let i = 0; i < 3; i++) assert.throws(() => store.commit([good, bad, next]), { code: 'STORE_FAILED' })
+    assert.deepEqual([...store.load()], [{ kind: 'user', id: 'before' }])
+    store.commit([good])
+    assert.deepEqual(verifyStore(store), { ok: true, revision: 2, head: store.head })
+    store.close()
+  })
+})
+
+describe('the write-ahead log', () => {
+  test('is not held back by journals and facts that were read in part', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    const store = await openSqliteStore({ path })
+    const script = new Script()
+    grow(store, script, 500)
+    const journals = Array.from({ length: 10 }, () => store.journal(0)[Symbol.iterator]())
+    for (const journal of journals) journal.next()
+    const facts = store.load()[Symbol.iterator]()
+    facts.next()
+    grow(store, script, 3000)
+    assert.ok(statSync(`${path}-wal`).size < 8_000_000, `${statSync(`${path}-wal`).size} bytes`)
+    assert.throws(() => Array.from({ length: 9999 }, () => facts.next()), /while they were being loaded/)
+    store.close()
+  })
+
+  test('is not held back by a follower that stands still', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    const live = openLive({ store: await openSqliteStore({ path }) })
+    await live.change([{ add: { kind: 'user', id: 'first' } }])
+    const follower = live.follow({ from: 0 })[Symbol.asyncIterator]()
+    await follower.next()
+    for (let i = 0; i < 40; i++) {
+      const changes = Array.from(
+        { length: 50 },
+        (_, j) => ({ add: { kind: 'user', id: `u${i}.${j}`, name: `${i}.${j}${'x'.repeat(900)}` } }) as const,
+      )
+      await Promise.all(changes.map((change) => live.change([change])))
+    }
+    assert.ok(statSync(`${path}-wal`).size < 8_000_000, `${statSync(`${path}-wal`).size} bytes`)
+    assert.equal((await follower.next()).value?.revision, 2)
+    await live.close()
+  })
+})
+
+describe('a reader', () => {
+  test('sees one moment, whatever is written meanwhile', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    const store = await openSqliteStore({ path })
+    const script = new Script()
+    grow(store, script, 20)
+    const reader = openSqliteReader({ path })
+    grow(store, script, 20)
+    assert.deepEqual(
+      [reader.revision, [...reader.load()].length, [...reader.journal(0)].length],
+      [20, 20, 20],
+    )
+    assert.deepEqual(reader.verify(), { ok: true, revision: 20, head: reader.head })
+    assert.equal(reader.changedAt({ kind: 'user', id: 'u30' }), 0)
+    reader.close()
+    reader.close()
+    assert.throws(() => reader.verify(), { code: 'STORE_CLOSED' })
+    assert.throws(() => [...reader.load()], { code: 'STORE_CLOSED' })
+    const later = openSqliteReader({ path })
+    assert.equal(later.revision, 40)
+    later.close()
+    store.close()
+  })
+})
+
+function grow(store: Store, script: Script, commits: number): void {
+  for (let i = 0; i < commits; i++) {
+    store.commit([script.add({ kind: 'user', id: `u${script.revision}`, name: 'x'.repeat(500) })])
+  }
+}

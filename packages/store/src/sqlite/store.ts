@@ -55,7 +55,7 @@ export async function openSqliteStore({ path, create = true }: SqliteStoreOption
 }
 
 /** Looks at a database through a connection that cannot change it, not even by tidying up after a crash. */
-export function inspect(file: string): void {
+function inspect(file: string): void {
   if (statSync(file).size === 0) {
     throw corruptError(`\`${file}\` is empty: castellan never leaves a database so`)
   }
@@ -114,7 +114,8 @@ async function openLocked(file: string, lock: Lock): Promise<SqliteStore> {
   }
 }
 
-function configure(database: Database): void {
+/** What makes a commit durable when it returns, and keeps the log short. */
+export function configure(database: Database): void {
   const mode = database.read('PRAGMA journal_mode = WAL')
   if (mode !== 'wal') {
     throw new StoreError(

@@ -176,6 +176,23 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
       assert.deepEqual(verifyStore(store), { ok: true, revision: 1001, head: store.head })
     })
 
+    within('reads as many facts as there are, wherever its pages end', (store) => {
+      const script = new Script()
+      const users = Array.from({ length: 4000 }, (_, i) => user(`u${i}`))
+      const grants = Array.from({ length: 2001 }, (_, i) => grant(`a:${i % 7}:${i}`))
+      store.commit([
+        script.add(...users),
+        script.add(...grants),
+        script.add({ kind: 'app', id: 'a', owner: 'system' }),
+      ])
+      assert.deepEqual([...store.load()].map(plain), inOrder(script.facts()))
+      store.commit([script.remove(...users.slice(0, 2000).map(factKey))])
+      assert.equal([...store.loadRetired()].length, 2000)
+      store.commit([script.remove(...users.slice(2000).map(factKey))])
+      assert.deepEqual(names(store.loadRetired()), names(users.map(factKey)))
+      assert.deepEqual([...store.load()].map(plain), inOrder(script.facts()))
+    })
+
     within('keeps the journal: every commit, in order, by ranges', (store) => {
       const script = new Script()
       for (let i = 0; i < 600; i++)
