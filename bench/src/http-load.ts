@@ -2,57 +2,51 @@ import { connect, type Socket } from 'node:net'
 
 /** A small load generator: connections kept alive, each with one request under way, nothing parsed that need not be. */
 export interface Load {
-  /** Sends these requests, spread over the connections. @returns milliseconds until the last answer */
+  /** Sends these requests, spread over the connections. @returns milliseconds from the first to the last answer */
   run(requests: readonly Buffer[]): Promise<number>
-  /** Of the last answer, head and body, in bytes. */
-  readonly answerBytes: number
-  close(): void
 }
 
-export async function openLoad(port: number, connections: number): Promise<Load> {
-  const sockets = await Promise.all(Array.from({ length: connections }, () => open(port)))
-  let answerBytes = 0
-
+/** Connects anew for each run, untimed: a server may close what was idle between two runs. */
+export function openLoad(port: number, connections: number): Load {
   return {
-    get answerBytes() {
-      return answerBytes
-    },
     async run(requests) {
-      let next = 0
-      const start = performance.now()
-      await Promise.all(sockets.map(drive))
-      return performance.now() - start
-
-      function drive(socket: Socket): Promise<void> {
-        return new Promise((resolve, reject) => {
-          let pending: Buffer | undefined
-          const send = () => {
-            if (next < requests.length) return socket.write(requests[next++]!)
-            socket.off('data', receive)
-            resolve()
-            return undefined
-          }
-          const receive = (chunk: Buffer) => {
-            const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
-            const length = answerLength(bytes)
-            if (length === undefined || bytes.length < length) {
-              pending = bytes
-              return
-            }
-            pending = undefined
-            answerBytes = length
-            if (bytes[9] === DIGIT_TWO) send()
-            else reject(new Error(bytes.toString('latin1')))
-          }
-          socket.on('data', receive)
-          send()
-        })
+      const sockets = await Promise.all(Array.from({ length: connections }, () => open(port)))
+      try {
+        const waiting = requests.values()
+        const start = performance.now()
+        await Promise.all(sockets.map((socket) => drive(socket, waiting)))
+        return performance.now() - start
+      } finally {
+        for (const socket of sockets) socket.destroy()
       }
     },
-    close() {
-      for (const socket of sockets) socket.destroy()
-    },
   }
+}
+
+/** Sends one request after the other until none is left; all connections take from the same. */
+function drive(socket: Socket, waiting: Iterator<Buffer, undefined>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let pending: Buffer | undefined
+    const send = () => {
+      const next = waiting.next()
+      if (next.done === true) resolve()
+      else socket.write(next.value)
+    }
+    socket.on('data', (chunk: Buffer) => {
+      const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
+      const length = answerLength(bytes)
+      if (length === undefined || bytes.length < length) {
+        pending = bytes
+        return
+      }
+      pending = undefined
+      if (bytes[9] === DIGIT_TWO) send()
+      else reject(new Error(bytes.toString('latin1')))
+    })
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('a server closed a connection with a request under way')))
+    send()
+  })
 }
 
 /** Of the status code in `HTTP/1.1 200 OK`. */
@@ -61,7 +55,7 @@ const DIGIT_TWO = 0x32
 function open(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket))
-    socket.once('error', reject)
+    socket.on('error', reject)
   })
 }
 

@@ -19,6 +19,10 @@ export interface Served {
 
 const serving = JSON.parse(process.argv[2] ?? '{}') as Serving
 process.send?.(serving.kind === 'castellan' ? await serveCastellan(serving) : await serveBare(serving))
+process.on('message', () => {
+  const { user, system } = process.cpuUsage()
+  process.send?.(user + system)
+})
 process.on('disconnect', () => process.exit())
 
 /** The whole server over a generated world, with a service's token that may ask about others. */

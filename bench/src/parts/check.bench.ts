@@ -31,7 +31,7 @@ export async function benchCheck(job: Job): Promise<Row[]> {
   const casbin = job.grants <= CASBIN_GRANTS_MAX ? await openCasbin(world, live) : undefined
 
   const perRound = job.grants > 10_000 ? 2000 : 1000
-  const [warm, rounds, timed] = job.quick ? [2, 6, 4] : [5, 40, 20]
+  const [warm, rounds, timed] = job.quick ? [8, 6, 4] : [10, 40, 20]
   const rows: Row[] = []
   for (const spread of ['uniform', 'zipf'] as const) {
     const questions = drawQuestions(world, integers, spread, perRound * (warm + rounds + timed), job.seed + 1)

@@ -12,6 +12,8 @@ import { generateWorld } from '../world.ts'
 
 /** Keeps a process on a core; where it is missing, servers and load generator share them all. */
 const PINNER = 'taskset'
+const CORES = availableParallelism()
+const CAN_PIN = CORES > 1 && hasPinner()
 const CONNECTIONS = 32
 /** Questions in one `/v1/check-each`. */
 const EACH = 100
@@ -20,68 +22,56 @@ const EACH = 100
 export async function benchHttp(job: Job): Promise<Row[]> {
   const world = generateWorld(job.grants, job.seed)
   const questions = drawQuestions(world, openIntegerFloor(world), 'uniform', 20_000, job.seed + 1)
-  const pinned = pinToLast()
-  const castellan = await serve({ kind: 'castellan', grants: job.grants, seed: job.seed, answers: {} })
-  const whole = await openLoad(castellan.served.port, CONNECTIONS)
-  const [one, each] = [
-    requestsOf(questions, castellan.served.token),
-    eachRequestsOf(questions, castellan.served.token),
-  ]
+  if (CAN_PIN) pinToLastCore()
+  const whole = await serve({ kind: 'castellan', grants: job.grants, seed: job.seed, answers: {} })
+  const one = requestsOf(questions, whole.token)
+  const each = eachRequestsOf(questions, whole.token)
   // Asked first, so that the bare server can answer at the same length.
   const answers = {
-    '/v1/check': await bodyBytes(castellan.served, one[0]!),
-    '/v1/check-each': await bodyBytes(castellan.served, each[0]!),
+    '/v1/check': await bodyBytes(whole, one[0]!),
+    '/v1/check-each': await bodyBytes(whole, each[0]!),
   }
   const bare = await serve({ kind: 'bare', grants: job.grants, seed: job.seed, answers })
-  const echo = await openLoad(bare.served.port, CONNECTIONS)
+  const race = { whole, bare, rounds: job.quick ? 4 : 20, grants: number(job.grants) }
   try {
-    const rounds = job.quick ? 4 : 20
     return [
-      await row('POST /v1/check', job, { whole, echo, requests: one, rounds, pinned, wanted: 0.6 }),
-      await row(`POST /v1/check-each, ${EACH} questions`, job, {
-        whole,
-        echo,
-        requests: each,
-        rounds,
-        pinned,
-      }),
+      await row('POST /v1/check', { ...race, requests: one, wanted: 0.6 }),
+      await row(`POST /v1/check-each, ${EACH} questions`, { ...race, requests: each }),
     ]
   } finally {
-    for (const load of [whole, echo]) load.close()
-    for (const { child } of [castellan, bare]) child.disconnect()
+    for (const server of [whole, bare]) server.close()
   }
 }
 
 interface Race {
-  readonly whole: Load
-  readonly echo: Load
+  readonly whole: Server
+  readonly bare: Server
   readonly requests: readonly Buffer[]
   readonly rounds: number
-  readonly pinned: boolean
+  readonly grants: string
   readonly wanted?: number
 }
 
-async function row(
-  measure: string,
-  job: Job,
-  { whole, echo, requests, rounds, pinned, wanted }: Race,
-): Promise<Row> {
+async function row(measure: string, { whole, bare, requests, rounds, grants, wanted }: Race): Promise<Row> {
   const take = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, index) => requests[(from + index) % requests.length]!)
   const runners: Runner[] = [
-    { name: 'this', run: (from, to) => whole.run(take(from, to)) },
-    { name: 'bare', run: (from, to) => echo.run(take(from, to)) },
+    { name: 'this', run: (from, to) => whole.load.run(take(from, to)) },
+    { name: 'bare', run: (from, to) => bare.load.run(take(from, to)) },
   ]
   const perRound = Math.min(4000, requests.length * 4)
   await interleave(runners, { rounds: 3, perRound })
+  const before = await Promise.all([whole.spent(), bare.spent()])
   const rates = await interleave(runners, { rounds, perRound, from: 3 * perRound })
+  const [own, floor] = [(await whole.spent()) - before[0], (await bare.spent()) - before[1]]
   const ratio = rates.get('this')!.over('bare')
   const result = {
-    measure: pinned ? measure : `${measure} (cores shared)`,
-    grants: number(job.grants),
+    measure: CAN_PIN ? measure : `${measure} (cores shared)`,
+    grants,
     castellan: perSecond(rates.get('this')!.rate),
     floor: `bare node:http ${perSecond(rates.get('bare')!.rate)}`,
-    ratio: `${times(ratio)} bare`,
+    // What a request costs its server does not depend on who else wants the core.
+    ratio: `${times(ratio)} bare, by processor time ${times(floor / own)}`,
   }
   return wanted === undefined
     ? result
@@ -103,7 +93,7 @@ function eachRequestsOf({ count, decode }: Questions, token: string): Buffer[] {
   })
 }
 
-async function bodyBytes({ port }: Served, request: Buffer): Promise<number> {
+async function bodyBytes({ port }: Server, request: Buffer): Promise<number> {
   const text = request.toString()
   const [head, body] = text.split('\r\n\r\n')
   const path = head!.split(' ')[1]!
@@ -115,14 +105,32 @@ async function bodyBytes({ port }: Served, request: Buffer): Promise<number> {
   return bytes
 }
 
-async function serve(serving: Serving): Promise<{ served: Served; child: ChildProcess }> {
+interface Server extends Served {
+  readonly load: Load
+  /** Processor time it took until now, in microseconds. */
+  spent(): Promise<number>
+  close(): void
+}
+
+async function serve(serving: Serving): Promise<Server> {
   const program = new URL('../http-served.ts', import.meta.url).pathname
   const flags = process.execArgv.filter((flag) => flag !== '--expose-gc')
   const command = [process.execPath, ...flags, program, JSON.stringify(serving)]
-  const [file, ...args] = canPin() ? [PINNER, '-c', '0', ...command] : command
+  const [file, ...args] = CAN_PIN ? [PINNER, '-c', '0', ...command] : command
   const child = spawn(file!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [served] = (await Promise.race([once(child, 'message'), failed(child)])) as [Served]
-  return { served, child }
+  return {
+    ...served,
+    load: openLoad(served.port, CONNECTIONS),
+    async spent() {
+      child.send('spent')
+      const [micros] = (await once(child, 'message')) as [number]
+      return micros
+    },
+    close() {
+      child.disconnect()
+    },
+  }
 }
 
 async function failed(child: ChildProcess): Promise<never> {
@@ -131,24 +139,15 @@ async function failed(child: ChildProcess): Promise<never> {
 }
 
 /** The load generator goes where the servers are not. */
-function pinToLast(): boolean {
-  if (!canPin()) return false
-  execFileSync(PINNER, ['-a', '-p', '-c', String(availableParallelism() - 1), String(process.pid)], {
-    stdio: 'ignore',
-  })
-  return true
+function pinToLastCore(): void {
+  execFileSync(PINNER, ['-a', '-p', '-c', String(CORES - 1), String(process.pid)], { stdio: 'ignore' })
 }
 
-function canPin(): boolean {
-  if (availableParallelism() < 2 && !isPinned) return false
+function hasPinner(): boolean {
   try {
     execFileSync(PINNER, ['--version'], { stdio: 'ignore' })
-    isPinned = true
     return true
   } catch {
     return false
   }
 }
-
-/** Once pinned, a process sees one core only. */
-let isPinned = false
