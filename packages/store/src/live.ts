@@ -133,26 +133,9 @@ class LiveEngine implements Live {
     })
   }
 
-  async *follow({ from = this.#store.revision, signal }: FollowOptions = {}): AsyncGenerator<
-    JournalEntry,
-    void
-  > {
-    this.#assertOpen()
-    assertRevision('from', from)
-    if (from > this.#store.revision) throw new RevisionAheadError(from, this.#store.revision)
-    let last = from
-    while (!this.#isClosed && !isAborted(signal)) {
-      // Taken before reading: whatever becomes durable while the entries are handed out settles this very promise.
-      const next = this.#next.promise
-      const to = Math.min(this.#store.revision, last + FOLLOW_BATCH)
-      for (const entry of this.#store.journal(last, to)) {
-        yield entry
-        last = entry.revision
-        if (this.#isClosed || isAborted(signal)) return
-      }
-      if (last < this.#store.revision) await nextTurn()
-      else await either(next, signal)
-    }
+  follow({ from = this.#store.revision, signal }: FollowOptions = {}): AsyncIterable<JournalEntry, void> {
+    // `from` is settled here, not when the first entry is asked for: nothing between the two may be missed.
+    return this.#follow(from, signal)
   }
 
   journal({
@@ -170,6 +153,25 @@ class LiveEngine implements Live {
     while (this.#queue.length > 0) this.#flush()
     this.#next.resolve()
     this.#store.close()
+  }
+
+  async *#follow(from: number, signal: AbortSignal | undefined): AsyncGenerator<JournalEntry, void> {
+    this.#assertOpen()
+    assertRevision('from', from)
+    if (from > this.#store.revision) throw new RevisionAheadError(from, this.#store.revision)
+    let last = from
+    while (!this.#isClosed && !isAborted(signal)) {
+      // Taken before reading: whatever becomes durable while the entries are handed out settles this very promise.
+      const next = this.#next.promise
+      const to = Math.min(this.#store.revision, last + FOLLOW_BATCH)
+      for (const entry of this.#store.journal(last, to)) {
+        yield entry
+        last = entry.revision
+        if (this.#isClosed || isAborted(signal)) return
+      }
+      if (last < this.#store.revision) await nextTurn()
+      else await either(next, signal)
+    }
   }
 
   /** After whatever else arrives in this turn, so that it shares the sync. */

@@ -223,6 +223,16 @@ export function testLive(name: string, makePlace: () => StorePlace | Promise<Sto
       assert.deepEqual(await take(live.follow({ from: 0 }), 1602), [...live.journal()])
     })
 
+    within('is followed from the moment that was asked for, not the first entry', async (live) => {
+      await live.change(BASICS)
+      const follower = live.follow()
+      await live.change([{ add: user('carl') }])
+      assert.deepEqual(
+        (await take(follower, 1)).map(({ revision }) => revision),
+        [2],
+      )
+    })
+
     within('lets a slow follower be slow, and the others go on', async (live) => {
       await live.change(BASICS)
       const slow = live.follow({ from: 0 })[Symbol.asyncIterator]()
