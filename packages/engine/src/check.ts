@@ -119,9 +119,9 @@ export class FastCheck {
     while (end >= 0) {
       const start = end + 1
       end = permission.indexOf(':', start)
-      const component = end < 0 ? permission.slice(start) : permission.slice(start, end)
-      const child = this.findChild(node, component)
-      if (child === NONE) return this.locateRest(permission, node, start, end < 0 ? component : undefined)
+      const stop = end < 0 ? permission.length : end
+      const child = this.findChild(node, permission, start, stop)
+      if (child === NONE) return this.locateRest(permission, node, start, stop)
       node = child
     }
     this.askedNode = node
@@ -135,11 +135,22 @@ export class FastCheck {
     this.space = this.isLeftOut(this.name) ? undefined : this.index.roots.get(this.name)
   }
 
-  private findChild(node: number, component: string): number {
-    if (this.ladder.length === 0 || (this.nodes[node * NODE.width + NODE.flags]! & MANY_CHILDREN) !== 0)
-      return this.index.child(node, component)
-    const wanted = this.ladder.indexOf(component)
-    return wanted < 0 ? this.index.child(node, component) : this.childOfRank(node, wanted)
+  private findChild(node: number, text: string, start: number, stop: number): number {
+    const wanted =
+      (this.nodes[node * NODE.width + NODE.flags]! & MANY_CHILDREN) === 0
+        ? this.rankOf(text, start, stop)
+        : NONE
+    return wanted === NONE ? this.index.childAt(node, text, start, stop) : this.childOfRank(node, wanted)
+  }
+
+  /** Place of this piece of text in the ladder, NONE when it is no mode. */
+  private rankOf(text: string, start: number, stop: number): number {
+    const { ladder } = this
+    for (let rank = 0; rank < ladder.length; rank++) {
+      const mode = ladder[rank]!
+      if (mode.length === stop - start && text.startsWith(mode, start)) return rank
+    }
+    return NONE
   }
 
   private childOfRank(node: number, wanted: number): number {
@@ -153,16 +164,14 @@ export class FastCheck {
   }
 
   /** The asked string goes on beneath the last node that facts name, so nothing vouches for the rest of it yet. */
-  private locateRest(permission: string, node: number, start: number, last: string | undefined): boolean {
+  private locateRest(permission: string, node: number, start: number, stop: number): boolean {
     this.askedNode = node
-    const mode = last === undefined ? NONE : this.ladder.indexOf(last)
+    const mode = stop === permission.length ? this.rankOf(permission, start, stop) : NONE
     // A mode on a resource is what files are asked for most: short enough, its characters are those of the ladder.
-    if (
-      mode !== NONE &&
-      permission.length <= SHORT_MAX &&
+    const isOnResource =
       this.nodes[node * NODE.width + NODE.owner] !== NONE &&
       this.nodes[node * NODE.width + NODE.parent] === this.root
-    ) {
+    if (mode !== NONE && isOnResource && permission.length <= SHORT_MAX) {
       this.askedRank = mode
       return true
     }

@@ -17,6 +17,7 @@ import type {
 } from './fact.ts'
 import { FACT_KINDS } from './fact.ts'
 import { encodeComponent, namespaceOf } from './permission.ts'
+import { NameTable } from './name-table.ts'
 import type { FactReader } from './rule.ts'
 
 /**
@@ -174,7 +175,7 @@ export class FactsIndex implements FactReader {
   readonly nodeFlags = this.nodeTable.hot.field(NODE.flags)
   readonly childCount = this.nodeTable.cold.field(NODE_COLD.childCount)
   /** Of nodes with more than SIBLINGS_MAX children: those by name. */
-  private readonly childMaps = new Map<number, Map<string, number>>()
+  private readonly childTables = new Map<number, NameTable>()
   readonly roots = new Map<string, Root>()
   /** Place of the component in the ladder of its namespace; NONE when it is no mode. */
   readonly rank = this.nodeTable.hot.field(NODE.rank)
@@ -434,8 +435,8 @@ export class FactsIndex implements FactReader {
     this.component.length = 0
     for (const component of components) this.component.push(component)
     for (const root of this.roots.values()) root.node = newOf[root.node]!
-    renameKeys(this.childMaps, newOf)
-    for (const map of this.childMaps.values()) renameValues(map, newOf)
+    renameKeys(this.childTables, newOf)
+    for (const table of this.childTables.values()) table.follow(newOf)
     renameKeys(this.named, newOf)
     for (const map of this.named.values()) renameValues(map, newOf)
     renameKeys(this.resourceNames, newOf)
@@ -718,16 +719,22 @@ export class FactsIndex implements FactReader {
     while (end >= 0 && node !== NONE) {
       const start = end + 1
       end = permission.indexOf(':', start)
-      node = this.child(node, end < 0 ? permission.slice(start) : permission.slice(start, end))
+      node = this.childAt(node, permission, start, end < 0 ? permission.length : end)
     }
     return node
   }
 
   child(node: number, component: string): number {
+    return this.childAt(node, component, 0, component.length)
+  }
+
+  /** The child whose component is `text` from `start` to `end`. */
+  childAt(node: number, text: string, start: number, end: number): number {
     if ((this.nodeFlags.get(node) & MANY_CHILDREN) !== 0)
-      return this.childMaps.get(node)!.get(component) ?? NONE
+      return this.childTables.get(node)!.find(text, start, end)
     for (let child = this.children.first(node); child !== NONE; child = this.children.after(child)) {
-      if (this.component[child] === component) return child
+      const name = this.component[child]!
+      if (name.length === end - start && text.startsWith(name, start)) return child
     }
     return NONE
   }
@@ -752,9 +759,9 @@ export class FactsIndex implements FactReader {
     while (end >= 0) {
       const start = end + 1
       end = permission.indexOf(':', start)
-      const component = end < 0 ? permission.slice(start) : permission.slice(start, end)
-      const child = this.child(node, component)
-      node = child === NONE ? this.makeNode(node, component, ladder) : child
+      const stop = end < 0 ? permission.length : end
+      const child = this.childAt(node, permission, start, stop)
+      node = child === NONE ? this.makeNode(node, permission.slice(start, stop), ladder) : child
     }
     return node
   }
@@ -795,23 +802,23 @@ export class FactsIndex implements FactReader {
     this.children.link(parent, node)
     const count = this.countChild(parent, 1)
     if (count <= SIBLINGS_MAX) return
-    const map = this.childMaps.get(parent)
-    if (map !== undefined) {
-      map.set(this.component[node]!, node)
+    const known = this.childTables.get(parent)
+    if (known !== undefined) {
+      known.add(node)
       return
     }
-    const all = new Map<string, number>()
-    for (const child of this.children.of(parent)) all.set(this.component[child]!, child)
-    this.childMaps.set(parent, all)
+    const table = new NameTable((child) => this.component[child]!)
+    for (const child of this.children.of(parent)) table.add(child)
+    this.childTables.set(parent, table)
     this.setNodeFlag(parent, MANY_CHILDREN, true)
   }
 
   private disown(parent: number, node: number): void {
     this.children.unlink(parent, node)
     const count = this.countChild(parent, -1)
-    if (count > SIBLINGS_MAX) this.childMaps.get(parent)!.delete(this.component[node]!)
+    if (count > SIBLINGS_MAX) this.childTables.get(parent)!.remove(node)
     else if (count === SIBLINGS_MAX) {
-      this.childMaps.delete(parent)
+      this.childTables.delete(parent)
       this.setNodeFlag(parent, MANY_CHILDREN, false)
     }
   }
