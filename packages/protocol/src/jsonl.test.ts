@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 // The protocol takes only types from the engine; what facts mean is handed in, here the real thing.
 // oxlint-disable-next-line no-restricted-imports
-import { parseFact, type Fact } from '@castellan/engine'
+import { factKey, parseFact, type Fact } from '@castellan/engine'
 import fc from 'fast-check'
 import { EdgeError, FileInvalidError } from './errors.ts'
 import { readFactsFile } from './facts-file.ts'
 import { printFact, readJsonLines, writeFacts } from './jsonl.ts'
 import { parseQuestion } from './question.ts'
+import { changeShape } from './shapes.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const id = fc.stringMatching(/^[A-Za-z0-9._@+=~-]{1,12}$/u)
@@ -161,6 +162,19 @@ describe('bulk facts', () => {
       extra: { a: '\n\u2028' },
     })
     assert.equal(printFact(fact).includes('\n'), false)
+  })
+})
+
+describe('the shapes of facts', () => {
+  test('take every fact and every key that the engine takes', () => {
+    fc.assert(
+      fc.property(arbFact, (fact) => {
+        const parsed: unknown = JSON.parse(printFact(fact))
+        assert.deepEqual(changeShape.parse({ add: parsed }), { add: parsed })
+        assert.deepEqual(changeShape.parse({ remove: parsed }), { remove: parsed })
+        assert.deepEqual(changeShape.parse({ remove: { ...factKey(fact) } }), { remove: factKey(fact) })
+      }),
+    )
   })
 })
 

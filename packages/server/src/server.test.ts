@@ -185,6 +185,46 @@ describe('bodies', () => {
   }
 })
 
+describe('a body that is refused while it still comes', () => {
+  for (const path of ['/v1/check', '/v1/explain']) {
+    test(`${path} is taken in and thrown away, within bounds, so that the refusal arrives`, async (t) => {
+      const { address, tokenOf } = await serve(t, { limits: { bodyBytesMax: 1_000 } })
+      const token = await tokenOf('ed')
+      const socket = connect(Number(new URL(address).port), '127.0.0.1')
+      const errors: Error[] = []
+      socket.on('error', (error) => errors.push(error))
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 500000\r\n\r\n`,
+      )
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      assert.equal(parseReply(answer.toString()).status, 413)
+      for (let i = 0; i < 50; i++) {
+        socket.write(' '.repeat(10_000))
+        await sleep(1)
+      }
+      await once(socket, 'close')
+      assert.deepEqual(errors, [])
+    })
+
+    test(`${path} is answered once, though what follows is not HTTP`, async (t) => {
+      const { address, tokenOf } = await serve(t, { limits: { bodyBytesMax: 1_000 } })
+      const token = await tokenOf('ed')
+      const socket = connect(Number(new URL(address).port), '127.0.0.1')
+      socket.on('error', () => {})
+      let received = ''
+      socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n${' '.repeat(2_048)}\r\n`,
+      )
+      await once(socket, 'data')
+      socket.write('zz\r\n')
+      await once(socket, 'close')
+      assert.equal(received.match(/HTTP\/1\.1/g)?.length, 1, received)
+      assert.equal(parseReply(received).status, 413)
+    })
+  }
+})
+
 describe('request ids', () => {
   test('are the caller’s own where they are sane, else new ones, on every answer', async (t) => {
     const { call, tokenOf } = await serve(t)

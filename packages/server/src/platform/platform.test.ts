@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -14,7 +15,6 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createLogger } from '../edge/log.ts'
 import { createServer } from '../server.ts'
 import type { Loose } from '../testing/serve.ts'
@@ -100,7 +100,9 @@ describe('createPlatform', () => {
 
   test('takes an empty folder, and leaves one that is not as it is', async (t) => {
     const root = scratch(t)
+    chmodSync(root, 0o755)
     await createPlatform(root)
+    assert.equal(mode(root), 0o700)
     await assert.rejects(createPlatform(root), {
       code: 'PLATFORM_EXISTS',
       message: /platform folder already/,
