@@ -700,7 +700,8 @@ describe('8. limits', () => {
 
   test('a tree is at most 100 deep, on create and on move', () => {
     const engine = edsWorld(...folders(100, 'x'), ...folders(2, 'y'))
-    const tooDeep = (run: () => unknown) => assert.match(errorOf(run, 'TREE_INVALID').message, /treeDepthMax.*100/)
+    const tooDeep = (run: () => unknown) =>
+      assert.match(errorOf(run, 'TREE_INVALID').message, /treeDepthMax.*100/)
     tooDeep(() => engine.apply(add(alice.owns('fs:z', { parent: 'fs:x99' }))))
     tooDeep(() => engine.apply(add(alice.owns('fs:y0', { parent: 'fs:x98' }))))
     engine.apply(add(alice.owns('fs:y0', { parent: 'fs:x97' })))

@@ -165,9 +165,14 @@ function removing(state: State, key: FactKey, recursive: boolean): State | strin
   }
 }
 
+/** What is in a folder, and what lies beneath its string. */
 function childrenOf(facts: readonly Fact[], folder: Fact): Fact[] {
   return facts.filter(
-    (fact) => fact.kind === 'resource' && folder.kind === 'resource' && fact.parent === folder.permission,
+    (fact) =>
+      fact.kind === 'resource' &&
+      folder.kind === 'resource' &&
+      fact !== folder &&
+      (fact.parent === folder.permission || isBeneath(fact.permission, folder.permission)),
   )
 }
 
