@@ -1,6 +1,6 @@
 // Long runs of what `npm test` runs a sample of: random worlds against the oracle, killed writers against their
 // journal. `npm run soak -- --worlds 10000 --kills 200 --seed 1`; prints a table and keeps it in RESULTS.md beside it.
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import * as os from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -72,7 +72,8 @@ function measure(run: () => Agreement): Measured<Agreement> | undefined {
     return { result: run(), seconds: (performance.now() - start) / 1000 }
   } catch (error) {
     if (!(error instanceof DisagreementError)) throw error
-    const file = join(import.meta.dirname, `disagreement-${error.world.seed}.json`)
+    mkdirSync('reports', { recursive: true })
+    const file = `reports/disagreement-${error.world.seed}.json`
     writeFileSync(file, `${JSON.stringify(error.world, undefined, 1)}\n`)
     console.error(
       `${error.problem.about}: ${error.problem.detail}\nseed ${error.world.seed}, kept in ${file}`,

@@ -12,7 +12,7 @@ import {
   type Preview,
 } from '../src/index.ts'
 import { afterwards, exists, textOfKey, type State } from './model.ts'
-import { explosion, groupsOf, holdsAll, isBeneath, isOver, rightsOf, split, type Holds } from './oracle.ts'
+import { explosion, holdsAll, isBeneath, isOver, rightsOf, split, type Holds } from './oracle.ts'
 import { claimsOf, isLive, readingOf, reaching, withoutTimes } from './readings.ts'
 import {
   INSTANTS,
@@ -399,7 +399,7 @@ function singleMends(facts: readonly Fact[], now: number): Fact[][] {
     if (fact.kind === 'suspension') return [others]
     if (!('expiresAt' in fact) || !isOver(fact, now)) return []
     const { expiresAt: _, ...lasting } = fact
-    return [[...others, lasting as Fact]]
+    return [[...others, lasting]]
   })
 }
 
@@ -410,11 +410,11 @@ function allowedAfter(
   permission: string,
   now: number,
 ): boolean {
-  const { undo } = engine.stage(mends, { now })
+  const staged = engine.stage(mends, { now })
   try {
     return engine.check(actor, permission, { now })
   } finally {
-    undo()
+    staged.undo()
   }
 }
 

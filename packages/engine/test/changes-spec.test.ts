@@ -575,9 +575,9 @@ describe('6. a change is one atomic commit', () => {
   test('undo puts everything back', () => {
     const engine = edsWorld(editor.exists, coolGroup.exists, ed.grants('a', alice), alice.joins(coolGroup))
     const before = [JSON.stringify([...engine.facts()]), engine.revision]
-    const { undo } = engine.stage(remove(alice.exists))
+    const staged = engine.stage(remove(alice.exists))
     assert.equal(engine.check('user:alice', 'a'), false)
-    undo()
+    staged.undo()
     assert.deepEqual([JSON.stringify([...engine.facts()]), engine.revision], before)
     assert.equal(engine.check('user:alice', 'a'), true)
     engine.apply(remove(alice.exists))

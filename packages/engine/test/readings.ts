@@ -158,7 +158,7 @@ function nameOf(facts: readonly Fact[], actor: string): string {
 }
 
 function byCodePoint(a: string, b: string): number {
-  const [left, right] = [[...a], [...b]]
+  const [left, right] = [Array.from(a), Array.from(b)]
   const at = left.findIndex((character, place) => character !== right[place])
   if (at < 0) return left.length - right.length
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1)

@@ -46,7 +46,10 @@ export function questionsOf(facts: readonly Fact[]): Questions {
     ...apps.map((id) => `app:${id}`),
     ...acting,
     ...idsOf(facts, 'token').map((id) => `token:${id}`),
-    ...['user:nobody', 'app:nobody', 'token:nobody', 'user:nobody/app:nobody'],
+    'user:nobody',
+    'app:nobody',
+    'token:nobody',
+    'user:nobody/app:nobody',
     ...(users[0] === undefined ? [] : [`user:${users[0]}/app:nobody`]),
     ...(apps[0] === undefined ? [] : [`user:nobody/app:${apps[0]}`]),
   ]
