@@ -20,7 +20,8 @@ export function findSmallDisk(bytes: number): (Disposable & { readonly path: str
   return {
     path,
     [Symbol.dispose]: () => {
-      spawnSync('umount', [path])
+      // Lazily: a test that failed has left its store open.
+      spawnSync('umount', ['-l', path])
       rmSync(folder.path, { recursive: true, force: true })
     },
   }
