@@ -515,6 +515,22 @@ describe('3. rewriters and explosion', () => {
     assert.deepEqual(explodedTo(engine, 'fs'), undefined)
   })
 
+  test('explosion: of several resources that a string lies in, the nearest steps up first', () => {
+    const [left, right] = [ed.owns('proj:1', { parent: 'proj:A' }), ed.owns('proj:1:2', { parent: 'proj:B' })]
+    const engine = edsWorld(ed.owns('proj:A'), ed.owns('proj:B'), left, right)
+    assert.deepEqual(explodedTo(engine, 'proj:1:2:x'), [
+      'proj:1:2:x',
+      'proj:B:x',
+      'proj:A:2:x',
+      'proj:1:2',
+      'proj:1',
+      'proj',
+      'proj:B',
+      'proj:A:2',
+      'proj:A',
+    ])
+  })
+
   test('what is held on a folder is held on its content, however deep, and not on what it is in', () => {
     const chain = Array.from({ length: 100 }, (_, depth) =>
       alice.owns(`fs:${depth}`, depth > 0 ? { parent: `fs:${depth - 1}` } : {}),
