@@ -78,7 +78,7 @@ export function buildProgram(io: Io, runner: Runner): Command {
       // Usage errors are thrown, and shown with all the others.
       writeErr: () => undefined,
       outputError: () => undefined,
-      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getOutHelpWidth: () => io.stdout.columns || 80,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
@@ -142,6 +142,8 @@ function addCommand(parent: Command, spec: CommandSpec | CommandGroup, runner: R
         acting === command && command.args.length > 0 ? failUnknown(command) : undefined,
       )
   } else {
+    // Inherited from the group, which takes any to say which command was meant.
+    command.allowExcessArguments(false)
     if (spec.args !== undefined) command.arguments(spec.args)
     addOptions(command, spec)
     command.action(() => runner(spec, command))

@@ -39,7 +39,7 @@ export function openScreen(io: Io, json: boolean): Screen {
   return {
     json,
     isTerminal,
-    columns: io.stdout.columns ?? 80,
+    columns: io.stdout.columns || 80,
     paint: (style, text) => (hasColour ? styleText(style, text, { validateStream: false }) : text),
     print: (text) => writeAll(io.stdout, `${text}\n`),
     write: (text) => writeAll(io.stdout, text),

@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs'
-import { resolve } from 'node:path'
 import {
   FileInvalidError,
   parseQuestion,
@@ -7,9 +5,9 @@ import {
   type BatchQuestion,
   type Parsed,
 } from '@castellan/protocol'
-import { unreadable } from '../change-file.ts'
 import { EXIT, type ExitStatus } from '../exit.ts'
 import type { Session } from '../session.ts'
+import { openSource } from '../source.ts'
 import type { Target } from '../target/target.ts'
 
 /** Questions in one call: as many as the server takes. */
@@ -21,18 +19,11 @@ const CALL_QUESTIONS = 1_000
  * @returns 0 once every line has its answer, whatever the answers are
  */
 export async function checkBatch(session: Session, name: string): Promise<ExitStatus> {
-  const chunks: AsyncIterable<Uint8Array> =
-    name === '-' ? session.io.stdin : createReadStream(resolve(session.io.cwd, name))
+  const { chunks } = await openSource(session.io, name)
   const target = await session.target('read')
-  try {
-    for await (const lines of readJsonLines(chunks, { parse: parseQuestion })) {
-      for (let from = 0; from < lines.length; from += CALL_QUESTIONS)
-        await answer(session, target, lines.slice(from, from + CALL_QUESTIONS))
-    }
-  } catch (error) {
-    throw error instanceof Error && 'syscall' in error && error.syscall !== 'connect'
-      ? unreadable(name, error)
-      : error
+  for await (const lines of readJsonLines(chunks, { parse: parseQuestion })) {
+    for (let from = 0; from < lines.length; from += CALL_QUESTIONS)
+      await answer(session, target, lines.slice(from, from + CALL_QUESTIONS))
   }
   return EXIT.done
 }

@@ -4,9 +4,13 @@ import { EXIT, usageError, type ExitStatus } from '../exit.ts'
 
 const SHELLS: readonly string[] = ['zsh', 'bash', 'fish', 'powershell']
 
+const OWN_NAME = 'completion-of-the-library'
+
 /** `castellan completion <shell>` prints the script; the script asks `castellan complete -- <words>` for words. */
 export function complete(program: Command, argv: readonly string[]): ExitStatus {
-  const completion = tab(program, { completionCommandName: 'completion' })
+  // The library brings a command of its own, which would stand beside ours.
+  const completion = tab(program, { completionCommandName: OWN_NAME })
+  completion.commands.delete(OWN_NAME)
   // Options of the program stand after a command as well, which the library does not know.
   for (const command of completion.commands.values()) {
     for (const [name, option] of completion.options)

@@ -1,13 +1,9 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { parseFact, type ChangeResult, type Fact } from '@castellan/engine'
-import { FileInvalidError, parseLine, readLines, type Chunks, type Line } from '@castellan/protocol'
-import { unreadable } from '../change-file.ts'
+import { FileInvalidError, parseLine, readLines, type Line } from '@castellan/protocol'
 import type { Handler } from '../command.ts'
-import type { Io } from '../io.ts'
 import { count } from '../render/words.ts'
 import type { Session } from '../session.ts'
+import { openSource } from '../source.ts'
 import { BatchError, type Target } from '../target/target.ts'
 
 /** Facts in one commit: large enough that the disk is no matter, small enough to hold and to report on. */
@@ -102,29 +98,6 @@ function hintOf(error: Error): string {
   return 'hint' in error && typeof error.hint === 'string'
     ? error.hint
     : 'correct the line and run the import again'
-}
-
-/** @throws before anything is opened for a change, when the file cannot be read */
-async function openSource(io: Io, name: string): Promise<Source> {
-  if (name === '-') return { chunks: io.stdin, size: undefined, bytesRead: () => 0 }
-  const path = resolve(io.cwd, name)
-  try {
-    const { size } = await stat(path)
-    const stream = createReadStream(path, { highWaterMark: 1 << 18 })
-    await new Promise<void>((done, fail) => {
-      stream.once('open', () => done()).once('error', fail)
-    })
-    return { chunks: stream, size, bytesRead: () => stream.bytesRead }
-  } catch (error) {
-    throw unreadable(name, error)
-  }
-}
-
-interface Source {
-  readonly chunks: Chunks
-  /** In bytes; undefined where nobody knows. */
-  readonly size: number | undefined
-  bytesRead(): number
 }
 
 interface FactLine {

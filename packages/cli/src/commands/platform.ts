@@ -15,10 +15,12 @@ import { findFolder, isFolder, parseStore, START_FOLDER } from '../folder.ts'
 import type { Io } from '../io.ts'
 import { findLogin, saveLogin, type Login } from '../login.ts'
 import { shellWord } from '../render/words.ts'
-import type { Session } from '../session.ts'
+import type { Session, TargetFlags } from '../session.ts'
 
 export const init: Handler = async (session, input) => {
   const { screen, io, flags } = session
+  assertFolder(flags, 'init')
+  if (flags.store !== undefined) throw usageError('init makes its own database', 'leave `--store` out')
   const dir = resolve(io.cwd, input.args[0] ?? flags.dir ?? START_FOLDER)
   const made = await createPlatform(dir, { now: io.now })
   if (screen.json) await screen.printJson(made)
@@ -34,8 +36,7 @@ export const init: Handler = async (session, input) => {
 
 export const serve: Handler = async (session, input) => {
   const { screen, io, flags } = session
-  if (flags.server !== undefined || flags.facts !== undefined)
-    throw usageError('serve works on a platform folder', 'give it with `--dir`')
+  assertFolder(flags, 'serve')
   const overrides = overridesOf(session, input)
   const dir = flags.dir === undefined ? findFolder(io.cwd) : resolve(io.cwd, flags.dir)
   if (dir === undefined)
@@ -59,8 +60,7 @@ export const serve: Handler = async (session, input) => {
 
 export const start: Handler = async (session, input) => {
   const { io, flags } = session
-  if (flags.server !== undefined || flags.facts !== undefined)
-    throw usageError('start works on a platform folder', 'give it with `--dir`')
+  assertFolder(flags, 'start')
   const overrides = overridesOf(session, input)
   const dir = resolve(io.cwd, flags.dir ?? START_FOLDER)
   const signal = io.untilStopped()
@@ -133,6 +133,11 @@ async function newLogin(platform: Platform): Promise<Login> {
     { reason: 'castellan start' },
   )
   return { server: '', token: secret, user: 'user:admin' }
+}
+
+function assertFolder({ server, facts, as }: TargetFlags, command: string): void {
+  if (server !== undefined || facts !== undefined || as !== undefined)
+    throw usageError(`${command} works on a platform folder`, 'give it with `--dir`, without the other flags')
 }
 
 interface Overrides {

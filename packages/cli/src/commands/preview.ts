@@ -10,10 +10,10 @@ import type { Target } from '../target/target.ts'
 /** What a plan would take from whom and give to whom; nothing is changed. */
 export function previewHandler(plan: Planner): Handler {
   return async (session, input) => {
+    const wanted = pagingOf(input)
     const target = await session.target('read')
     const { changes, nothing } = await plan(session, target, input)
     if (changes.length === 0) return printNothing(session, target, nothing ?? 'there is nothing to do')
-    const wanted = pagingOf(input)
     const first = await target.preview(changes, {
       limit: Math.min(1_000, wanted.limit ?? 1_000),
       ...(wanted.cursor === undefined ? {} : { cursor: wanted.cursor }),

@@ -69,9 +69,10 @@ export const claims: Handler = async (session, input) => {
 }
 
 export const holders: Handler = async (session, input) => {
-  const target = await session.target('read')
   const permission = input.arg(0)
-  await printPages(session, pagingOf(input), (paging) => target.holders(permission, paging), {
+  const wanted = pagingOf(input)
+  const target = await session.target('read')
+  await printPages(session, wanted, (paging) => target.holders(permission, paging), {
     headings: ['actor', 'by'],
     row: (holder) => [
       holder.actor,
@@ -86,9 +87,10 @@ export const holders: Handler = async (session, input) => {
 }
 
 export const permissions: Handler = async (session, input) => {
-  const target = await session.target('read')
   const [actor = '', prefix] = input.args
-  await printPages(session, pagingOf(input), (paging) => target.permissionsOf(actor, prefix, paging), {
+  const wanted = pagingOf(input)
+  const target = await session.target('read')
+  await printPages(session, wanted, (paging) => target.permissionsOf(actor, prefix, paging), {
     headings: ['permission', 'source'],
     row: (held) => [held.permission, held.source],
     none: `${actor} holds nothing${prefix === undefined ? '' : ` beneath or covering ${prefix}`}`,
