@@ -193,6 +193,7 @@ describe('a body that is refused while it still comes', () => {
       const socket = connect(Number(new URL(address).port), '127.0.0.1')
       const errors: Error[] = []
       socket.on('error', (error) => errors.push(error))
+      const closed = once(socket, 'close')
       socket.write(
         `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 500000\r\n\r\n`,
       )
@@ -202,7 +203,7 @@ describe('a body that is refused while it still comes', () => {
         socket.write(' '.repeat(10_000))
         await sleep(1)
       }
-      await once(socket, 'close')
+      await closed
       assert.deepEqual(errors, [])
     })
 
