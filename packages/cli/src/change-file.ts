@@ -45,7 +45,7 @@ export async function readChangeFile(io: Io, name: string): Promise<ChangeFile> 
 }
 
 /** A file, or standard input for `-`. */
-export async function readText(io: Io, name: string): Promise<string> {
+async function readText(io: Io, name: string): Promise<string> {
   try {
     return name === '-' ? await readStream(io.stdin) : await readFile(resolve(io.cwd, name), 'utf8')
   } catch (error) {

@@ -150,6 +150,22 @@ describe('on a database', () => {
     assert.equal(problemOf(await run('export', '--as', 'user:bob'), 1).code, 'FORBIDDEN')
   })
 
+  test('asking as a user hides the links that user is no party to', async () => {
+    interface Explained {
+      readonly graph: { readonly edges: readonly { readonly via: string }[] }
+    }
+    const seen = async (...as: string[]): Promise<string[]> =>
+      jsonOf<Explained>(await run('explain', 'user:alice', 'a:b', ...as)).graph.edges.map(({ via }) => via)
+    assert.deepEqual(await seen(), ['user-group', 'user'])
+    assert.deepEqual(await seen('--as', 'user:alice'), ['user-group', 'hidden'])
+    const { stdout } = await castellan(
+      ['explain', 'user:alice', 'a:b', '--store', store, '--as', 'user:alice'],
+      { cwd: folder.dir },
+    )
+    assert.match(stdout, /hidden from you/)
+    assert.doesNotMatch(stdout, /user:ed/)
+  })
+
   test('groups are made, filled, emptied, left and deleted', async () => {
     assert.deepEqual(outcomes(await run('group', 'create', 'team', '--owner', 'user:fred')), ['added'])
     assert.deepEqual(

@@ -65,7 +65,7 @@ async function open(io: Io, flags: TargetFlags, purpose: Purpose): Promise<Targe
 
 type Runner = (spec: CommandSpec, command: Command) => Promise<void>
 
-export function buildProgram(io: Io, runner: Runner): Command {
+function buildProgram(io: Io, runner: Runner): Command {
   const program = new Command('castellan')
     .description('Who may do what, and why. Asks and changes a permission engine, near or on a server.')
     .version(readVersion(), '-V, --version', 'print the version')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -222,6 +223,38 @@ describe('a folder that is served', () => {
       entries.map((_, index) => index + 1),
     )
     assert.ok(JSON.stringify(entries.at(-1)?.effects).includes('seen'))
+  })
+})
+
+describe('a saved login', () => {
+  const folder = newFolder()
+  after(() => folder.remove())
+
+  test('is for its own server: its token goes to no other', async () => {
+    jsonOf(await castellan(['init', join(folder.dir, 'castellan-data'), '--json']))
+    const heard: (string | undefined)[] = []
+    const stranger = createHttpServer((request, response) => {
+      heard.push(request.headers.authorization)
+      response.end('{"allowed":true,"revision":1}')
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => stranger.once('listening', resolve))
+    const address = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+    const login = (server: string): void =>
+      writeFileSync(
+        join(folder.dir, 'castellan-data', 'login.json'),
+        JSON.stringify({ server, token: 'cst_mine', user: 'user:admin' }),
+      )
+    try {
+      login('http://127.0.0.1:7070')
+      jsonOf(await castellan(['check', 'user:a', 'a', '--server', address, '--json'], { cwd: folder.dir }))
+      login(address)
+      jsonOf(await castellan(['check', 'user:a', 'a', '--server', address, '--json'], { cwd: folder.dir }))
+      // Nobody serves the folder, so whoever listens on its port is not asked.
+      jsonOf(await castellan(['check', 'user:admin', 'manage', '--json'], { cwd: folder.dir }))
+    } finally {
+      stranger.close()
+    }
+    assert.deepEqual(heard, [undefined, 'Bearer cst_mine'])
   })
 })
 

@@ -50,7 +50,7 @@ export class RemoteError extends Error {
 }
 
 /** Unlike a server, which keeps its own faults to itself, this tells all: whoever runs the command may know. */
-export async function toProblem(error: unknown): Promise<LocalProblem> {
+async function toProblem(error: unknown): Promise<LocalProblem> {
   if (error instanceof RemoteError) return error.problem
   const code = ownCode(error)
   const { status, title } = OWN_MEANINGS[code ?? ''] ?? (await meaningOf(code))

@@ -6,6 +6,8 @@ import { after, describe, test } from 'node:test'
 import { castellan, COOL_GROUP, jsonOf, newFolder } from './testing/castellan.ts'
 import { shellWord } from './render/words.ts'
 
+/** Gives a program a terminal of its own. */
+const RECORDER = process.env['CASTELLAN_TEST_RECORDER'] ?? 'script'
 const BIN = fileURLToPath(new URL('../bin/castellan.js', import.meta.url))
 
 describe('on a terminal', { skip: hasScript() ? false : '`script` of util-linux is not here' }, () => {
@@ -28,7 +30,7 @@ describe('on a terminal', { skip: hasScript() ? false : '`script` of util-linux 
     ]
       .map(shellWord)
       .join(' ')
-    const child = spawn('script', ['-qec', `stty cols 100 rows 30; exec ${command}`, '/dev/null'], {
+    const child = spawn(RECORDER, ['-qec', `stty cols 100 rows 30; exec ${command}`, '/dev/null'], {
       cwd: folder.dir,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TERM: 'xterm-256color', ...env },
     })
@@ -56,7 +58,7 @@ describe('on a terminal', { skip: hasScript() ? false : '`script` of util-linux 
       `✓ user:alice holds a:b:c
 └─ user:fred granted a:b to group:cool_group: user:alice is in cool_group
    └─ user:ed granted a:b to user:fred
-      └─ user:ed holds a:b, a by right (is-owner)
+      └─ user:ed holds a:b by right (is-owner)
 `,
     )
   })
@@ -68,7 +70,7 @@ describe('on a terminal', { skip: hasScript() ? false : '`script` of util-linux 
       `user:alice holds a:b:c
   user:fred granted a:b to group:cool_group: user:alice is in cool_group
     user:ed granted a:b to user:fred
-      user:ed holds a:b, a by right (is-owner)
+      user:ed holds a:b by right (is-owner)
 `,
     )
   })
@@ -134,7 +136,7 @@ describe('on a terminal', { skip: hasScript() ? false : '`script` of util-linux 
 
 function hasScript(): boolean {
   try {
-    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux')
+    return execFileSync(RECORDER, ['--version'], { encoding: 'utf8' }).includes('util-linux')
   } catch {
     return false
   }

@@ -66,9 +66,10 @@ function branchesOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], sc
   return roots
 }
 
+/** The nearest of what covers it, once for each rule: whoever owns a folder holds a dozen strings that all say so. */
 function optionLines(node: GraphNode, screen: Screen): Growing[] {
   return [...Map.groupBy(node.options, (option) => option.by)].map(([rule, options]) => ({
-    text: `${node.actor} holds ${options.map((option) => option.permission).join(', ')} ${screen.paint('green', 'by right')} (${rule})`,
+    text: `${node.actor} holds ${options[0]?.permission ?? node.permission} ${screen.paint('green', 'by right')} (${rule})`,
     below: [],
   }))
 }

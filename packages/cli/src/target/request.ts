@@ -34,7 +34,7 @@ export async function request(
 }
 
 /** The response as it comes, for streams of events. */
-export async function send(
+async function send(
   server: Server,
   method: string,
   path: string,
