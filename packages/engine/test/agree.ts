@@ -3,6 +3,7 @@ import {
   CastellanError,
   openEngine,
   type Change,
+  type ChangeResult,
   type Engine,
   type Explanation,
   type Fact,
@@ -546,7 +547,7 @@ function samePreview(
   }
   const keys = preview.items.map(({ actor, permission }) => `${actor} ${permission}`)
   same('preview: each once', new Set(keys).size, keys.length, asked)
-  for (const permission of inQuestion(facts, now, holds, changes, after, holdsAfter)) {
+  for (const permission of inQuestion(facts, now, holds, changes, preview.results, after, holdsAfter)) {
     const expected = actors.flatMap((actor) => {
       const [had, has] = [holds(actor, permission), holdsAfter(actor, permission)]
       return had === has ? [] : [`${had ? 'lost' : 'gained'} ${actor}`]
@@ -576,12 +577,14 @@ function inQuestion(
   now: number,
   holds: Holds,
   changes: readonly Change[],
+  results: readonly ChangeResult[],
   after: readonly Fact[],
   holdsAfter: Holds,
 ): Set<string> {
-  const named = changes.flatMap((change) => {
+  const named = changes.flatMap((change, place) => {
     const fact = 'add' in change ? change.add : change.remove
-    return fact.kind === 'grant' ? [fact.permission] : []
+    const isIdle = ['unchanged', 'absent'].includes(results[place]?.outcome ?? '')
+    return fact.kind === 'grant' && !isIdle ? [fact.permission] : []
   })
   const isRevoke = changes.every((change) => 'remove' in change && change.remove.kind === 'grant')
   if (!isRevoke) return new Set(named)

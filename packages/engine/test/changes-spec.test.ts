@@ -1016,4 +1016,21 @@ describe('9. cases every implementation passes', () => {
     assert.deepEqual({ ...preview.counts }, { lost: 3, gained: 0, kept: 1 })
     assert.equal(engine.check('user:bob', 'a'), true)
   })
+
+  test('14. a preview of a suspension counts those who lose by it, the apps that act for the user too', () => {
+    const own = app('own')
+    const engine = edsWorld(
+      own.exists,
+      token('t', alice, { full: true }).exists,
+      system.grants('ai:chat', own),
+      ed.grants('a', alice),
+      alice.grants('a', bob),
+    )
+    const lost = engine
+      .preview(add(alice.isSuspended()))
+      .items.map((each) => `${each.change} ${each.actor} ${each.permission}`)
+    for (const each of ['user:alice a', 'token:t a', 'user:bob a', 'user:alice/app:own ai:chat']) {
+      assert.ok(lost.includes(`lost ${each}`), each)
+    }
+  })
 })
