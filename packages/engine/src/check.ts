@@ -48,6 +48,11 @@ export class FastCheck {
   private readonly closure: number[] = []
   private hasClosure = false
 
+  /** While many questions are asked of the same facts: what is known of states met before. */
+  private known: Map<number, boolean> | undefined
+  private readonly cameFrom: number[] = []
+  private at = NONE
+
   // The current state.
   private party = NONE
   private user = NONE
@@ -97,11 +102,47 @@ export class FastCheck {
     this.now = NaN
     this.states = 0
     if (this.visited.size > 0) this.visited.clear()
-    this.push(party, ASKED)
+    this.at = NONE
+    this.push(party, this.known !== undefined && this.isNamed() ? this.askedNode : ASKED)
     for (let i = 0; i < this.states; i++) {
-      if (this.visit(this.stateParty[i]!, this.stateNode[i]!)) return true
+      this.at = i
+      const known = this.known?.get(stateKey(this.stateParty[i]!, this.stateNode[i]!))
+      if (known === false) continue
+      if (known === true || this.visit(this.stateParty[i]!, this.stateNode[i]!)) return this.remember(true)
     }
-    return false
+    return this.remember(false)
+  }
+
+  /**
+   * Answers many questions of the same facts at the same instant, remembering what it learns from one for the next
+   * and forgetting it at the end: nothing can change in between, since `ask` is synchronous and changes nothing.
+   */
+  batch<Answer>(ask: () => Answer): Answer {
+    this.known = new Map()
+    try {
+      return ask()
+    } finally {
+      this.known = undefined
+    }
+  }
+
+  /** From a yes, all on the way to it hold; from a no, nobody met does. */
+  private remember(holds: boolean): boolean {
+    const { known } = this
+    if (known === undefined) return holds
+    if (holds) for (let i = this.at; i !== NONE; i = this.cameFrom[i]!) this.learn(known, i, true)
+    else for (let i = 0; i < this.states; i++) this.learn(known, i, false)
+    return holds
+  }
+
+  private learn(known: Map<number, boolean>, state: number, holds: boolean): void {
+    // What has no node is this question's alone.
+    if (this.stateNode[state] !== ASKED)
+      known.set(stateKey(this.stateParty[state]!, this.stateNode[state]!), holds)
+  }
+
+  private isNamed(): boolean {
+    return this.askedRank === NONE && this.askedRest === NOTHING
   }
 
   /** Finds the asked string's deepest node. False where the fast walk does not apply or the string is not plain. */
@@ -195,6 +236,7 @@ export class FastCheck {
     }
     stateParty[states] = party
     stateNode[states] = node
+    this.cameFrom[states] = this.at
     this.states = states + 1
   }
 

@@ -8,6 +8,7 @@ import type {
   Page,
   Paging,
   Preview,
+  PreviewItem,
   Question,
   Reading,
 } from './answer.ts'
@@ -41,7 +42,7 @@ import { factKey, parseFactKey } from './parse-fact.ts'
 import { compareText } from './permission.ts'
 import { findPermissions } from './permissions-of.ts'
 import { Plan } from './plan.ts'
-import { compareWorlds, Reach } from './preview.ts'
+import { type AskedOnce, compareWorlds, Reach } from './preview.ts'
 import { circleOf, redactExplanation } from './redact.ts'
 import type { Rule } from './rule.ts'
 import { RuleBook, type RuleEntry } from './rule-book.ts'
@@ -259,11 +260,12 @@ export class Engine {
     for (const { change } of items) counts[change]++
     const keyOf = (item: (typeof items)[number]): string => JSON.stringify([item.permission, item.actor])
     const page = pageOf(['preview', changes], items, keyOf, compareKeys, asking)
-    return { ...page, counts, results: staged.results, revision: this.current, incomplete: false }
+    const incomplete = !this.rulebook.canList()
+    return { ...page, counts, results: staged.results, revision: this.current, incomplete }
   }
 
   /** Takes back a plan, having compared the world before it with the one after it. */
-  private compareAround(plan: Plan, asking: Asking): ReturnType<typeof compareWorlds> {
+  private compareAround(plan: Plan, asking: Asking & { readonly now: number }): PreviewItem[] {
     const effects = [...plan.effects]
     let isUndone = false
     try {
@@ -272,31 +274,36 @@ export class Engine {
       isUndone = true
       const losses = new Reach(this.inquiry(asking), effects, 'before')
       const named = new Set([...losses.named, ...gains.named])
-      const questions = [...losses.questions(named)].map((question) => ({ ...question, supported: true }))
-      const asked = new Map<string, Set<string>>()
-      for (const { actor, permission } of questions) {
-        const permissions = asked.get(actor)
-        if (permissions === undefined) asked.set(actor, new Set([permission]))
-        else permissions.add(permission)
-      }
+      const questions = [...losses.questions(named)]
+      const before = this.answerAll(questions, asking)
       plan.redo(effects)
       isUndone = false
-      for (const question of gains.questions(named))
-        if (asked.get(question.actor)?.has(question.permission) !== true)
-          questions.push({ ...question, supported: false })
-      const after = questions.map(({ actor, permission }) => this.checkOne(actor, permission, asking))
+      const after = this.answerAll(questions, asking)
+      // Who holds it after and was not met before the change: held by nobody met, so newly gained unless held already.
+      const others = notAmong(questions, gains.questions(named))
+      const othersAfter = this.answerAll(others, asking)
       plan.undo()
       isUndone = true
+      const othersBefore = this.answerAll(others, asking)
       return compareWorlds(
-        questions.map((question, i) => ({
-          ...question,
-          before: this.checkOne(question.actor, question.permission, asking),
-          after: after[i]!,
-        })),
+        [...questions, ...others],
+        [...before, ...othersBefore],
+        [...after, ...othersAfter],
       )
     } finally {
       if (!isUndone) plan.undo()
     }
+  }
+
+  private answerAll(questions: readonly Question[], asking: Asking & { readonly now: number }): boolean[] {
+    const inquiry = this.inquiry(asking)
+    const clock = (): number => asking.now
+    return this.fast.batch(() =>
+      questions.map(
+        ({ actor, permission }) =>
+          this.fast.check(actor, permission, clock) ?? inquiry.holds(actor, permission),
+      ),
+    )
   }
 
   // ---- who may ask
@@ -556,6 +563,20 @@ const GENERAL_NAMESPACES = ['manage', 'user', 'app', 'site']
 
 // oxlint-disable-next-line no-restricted-properties -- how long an answer took is told beside it and decides nothing
 const stopwatch = (): number => performance.now()
+
+/** Those of the second that are not in the first, as nobody's own links brought them in. */
+function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): AskedOnce[] {
+  const asked = new Map<string, Set<string>>()
+  for (const { actor, permission } of first) {
+    const actors = asked.get(permission)
+    if (actors === undefined) asked.set(permission, new Set([actor]))
+    else actors.add(actor)
+  }
+  const others: AskedOnce[] = []
+  for (const { actor, permission } of second)
+    if (asked.get(permission)?.has(actor) !== true) others.push({ actor, permission, isTouched: false })
+  return others
+}
 
 function changeKey(key: FactKey): string {
   return JSON.stringify([key.kind, ...keyParts(key)])

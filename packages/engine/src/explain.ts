@@ -1,11 +1,11 @@
 import type { BrokenLink, Explanation, Graph, GraphEdge, GraphNode, LinkGrant } from './answer.ts'
 import { NONE } from './columns.ts'
 import type { FactsIndex } from './facts-index.ts'
-import type { FoundLink, Inquiry } from './inquiry.ts'
+import type { ActorRef, FoundLink, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { namespaceOf, splitManage } from './permission.ts'
 import { findHolders } from './holders.ts'
-import { liveStates, MISSING_LINK, reachableStates, type State } from './walk.ts'
+import { activeStates, liveStates, MISSING_LINK, type State, storedStates } from './walk.ts'
 
 /**
  * Why an actor holds a permission, as a graph linear in the facts it rests on; or why not, as the smallest sets of
@@ -17,13 +17,13 @@ export function explain(
   permission: string,
 ): Omit<Explanation, 'revision'> {
   const canonical = inquiry.canonical(permission)
-  const states = reachableStates(inquiry, actorText, canonical, false)
+  const states = activeStates(inquiry, actorText, canonical)
   const live = liveStates(states)
   if (live.has(states[0]!)) return { allowed: true, graph: graphOf(inquiry.index, states[0]!, live) }
   return { allowed: false, graph: { nodes: [], edges: [] }, ...mendsOf(inquiry, actorText, canonical) }
 }
 
-function graphOf(index: FactsIndex, root: State, live: ReadonlySet<State>): Graph {
+function graphOf(index: FactsIndex, root: State, live: ReadonlyMap<State, unknown>): Graph {
   const ids = new Map<State, number>([[root, 0]])
   const nodes: GraphNode[] = []
   const edges: GraphEdge[] = []
@@ -62,16 +62,63 @@ function mendsOf(
   actorText: string,
   permission: string,
 ): Pick<Explanation, 'brokenLinks' | 'owners'> {
-  const states = reachableStates(inquiry, actorText, permission, true)
-  const root = states[0]!
-  if (!root.actor.exists) return { brokenLinks: [unknownParties(inquiry, actorText)] }
-  const isReached = root.links.length > 0 || root.options.length > 0
-  const mender = new Mender(inquiry, states)
+  const actor = inquiry.actor(actorText)
+  if (!actor.exists) return { brokenLinks: [unknownParties(inquiry, actorText)] }
+  const isReached = inquiry.storedLinks(actor, inquiry.explode(permission)).length > 0
   const owners = isReached ? [] : ownersOf(inquiry, permission)
-  return { brokenLinks: mender.smallestSets(), ...(owners.length > 0 && { owners }) }
+  return { brokenLinks: smallestMends(inquiry, actorText, permission), ...(owners.length > 0 && { owners }) }
 }
 
+/**
+ * One suspension may stand in the way at several places of a pathway, yet it is one fact: so who is resumed is
+ * chosen first, the fewest first, and what else is missing counted for each choice.
+ */
+function smallestMends(inquiry: Inquiry, actorText: string, permission: string): BrokenLink[][] {
+  const suspended = suspendedAround(inquiry, actorText, permission)
+  let best = Infinity
+  let sets: BrokenLink[][] = []
+  for (const resumed of choices(suspended)) {
+    if (resumed.length > best) break
+    const isBlocked = (actor: ActorRef): boolean =>
+      inquiry.suspendedOn(actor).some((each) => !resumed.includes(each))
+    const mender = new Mender(inquiry, storedStates(inquiry, actorText, permission, isBlocked), isBlocked)
+    const cost = resumed.length + mender.cost
+    if (cost > best || cost === Infinity) continue
+    if (cost < best) [best, sets] = [cost, []]
+    const resumptions = resumed.map((of) => resumption(inquiry, of))
+    for (const set of mender.smallestSets())
+      if (sets.length < LIMITS.mendsMax) sets.push([...resumptions, ...set])
+  }
+  return sets
+}
+
+/** Everybody suspended on some stored pathway. */
+function suspendedAround(inquiry: Inquiry, actorText: string, permission: string): string[] {
+  const suspended = new Set<string>()
+  for (const { actor } of storedStates(inquiry, actorText, permission, () => false))
+    for (const each of inquiry.suspendedOn(actor)) suspended.add(each)
+  return [...suspended].slice(0, SUSPENDED_MAX)
+}
+
+/** Of more than these a smallest set is not looked for among all: nobody mends by resuming a dozen people. */
+const SUSPENDED_MAX = 12
+const RESUMED_MAX = 3
+
+function* choices(from: readonly string[]): Generator<string[]> {
+  let level: string[][] = [[]]
+  for (let size = 0; size <= RESUMED_MAX && level.length > 0; size++) {
+    yield* level
+    level = level.flatMap((chosen) =>
+      from.slice(chosen.length === 0 ? 0 : from.indexOf(chosen.at(-1)!) + 1).map((each) => [...chosen, each]),
+    )
+  }
+  if (from.length > RESUMED_MAX) yield [...from]
+}
+
+/** The facts that are missing on stored pathways, and the ways along which the fewest are. */
 class Mender {
+  /** The fewest facts that make the state asked about hold; Infinity when no facts of these kinds can. */
+  readonly cost: number
   private readonly inquiry: Inquiry
   private readonly root: State
   /** Fewest breaks from a state on, those of its own actor included. */
@@ -81,23 +128,24 @@ class Mender {
   /** What is missing if the pathway ends at a state; nothing where there is an option, undefined where it cannot. */
   private readonly atEnd = new Map<State, readonly BrokenLink[] | undefined>()
 
-  constructor(inquiry: Inquiry, states: readonly State[]) {
+  constructor(inquiry: Inquiry, states: readonly State[], isBlocked: (actor: ActorRef) => boolean) {
     this.inquiry = inquiry
     this.root = states[0]!
     for (const state of states) {
       this.onActor.set(state, actorBreaks(inquiry, state))
-      if (state !== this.root) this.atEnd.set(state, endBreaks(inquiry, state))
+      if (state !== this.root && !isBlocked(state.actor)) this.atEnd.set(state, endBreaks(inquiry, state))
     }
     if (this.root.options.length > 0) this.atEnd.set(this.root, [])
     this.settleCosts(states)
-    const straight = this.root.options.length > 0 ? undefined : endBreaks(inquiry, this.root)
-    if (
-      straight !== undefined &&
-      this.onActor.get(this.root)!.length + straight.length < (this.costs.get(this.root) ?? Infinity)
-    ) {
+    const isHopeless = this.root.options.length > 0 || isBlocked(this.root.actor)
+    const straight = isHopeless ? undefined : endBreaks(inquiry, this.root)
+    const straightCost =
+      straight === undefined ? Infinity : this.onActor.get(this.root)!.length + straight.length
+    if (straightCost < (this.costs.get(this.root) ?? Infinity)) {
       this.atEnd.set(this.root, straight)
-      this.costs.set(this.root, this.onActor.get(this.root)!.length + straight.length)
+      this.costs.set(this.root, straightCost)
     }
+    this.cost = this.costs.get(this.root) ?? Infinity
   }
 
   private settleCosts(states: readonly State[]): void {
@@ -165,24 +213,27 @@ class Mender {
   }
 }
 
-/** What keeps this very actor from holding anything. */
-function actorBreaks(inquiry: Inquiry, { actor }: State): BrokenLink[] {
-  const breaks: BrokenLink[] = inquiry.suspendedOn(actor).map((of) => ({
+function resumption(inquiry: Inquiry, of: string): BrokenLink {
+  return {
     problem: 'suspended',
     detail: `${of} is suspended`,
     mend: { remove: { kind: 'suspension', of } },
     by: whoResumes(inquiry, of),
-  }))
-  if (inquiry.hasTokenExpired(actor)) {
-    const issuer = inquiry.index.partyText[inquiry.index.base.get(actor.row)]!
-    breaks.push({
+  }
+}
+
+/** What keeps this very actor from holding anything, whoever is resumed. */
+function actorBreaks(inquiry: Inquiry, { actor }: State): BrokenLink[] {
+  if (!inquiry.hasTokenExpired(actor)) return []
+  const issuer = inquiry.index.partyText[inquiry.index.base.get(actor.row)]!
+  return [
+    {
       problem: 'expired',
       detail: `${actor.text} has expired; its issuer can make a new one`,
       mend: null,
       by: [issuer],
-    })
-  }
-  return breaks
+    },
+  ]
 }
 
 function linkBreaks(inquiry: Inquiry, link: FoundLink): BrokenLink[] {

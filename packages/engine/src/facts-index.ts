@@ -59,6 +59,8 @@ export interface Root {
   ladder: readonly string[]
   /** Resources lie within one another, or are named like a mode: not for the fast walk. */
   isIrregular: boolean
+  /** Some folder's string has more components than what is in it. */
+  hasLongFolders: boolean
   isGone: boolean
 }
 
@@ -745,6 +747,12 @@ export class FactsIndex implements FactReader {
     return parts.toReversed().join(':')
   }
 
+  private depthOf(node: number): number {
+    let depth = 0
+    for (let at = node; at !== NONE; at = this.parent.get(at)) depth++
+    return depth
+  }
+
   rootOf(node: number): number {
     let root = node
     for (let up = this.parent.get(root); up !== NONE; up = this.parent.get(root)) root = up
@@ -773,6 +781,7 @@ export class FactsIndex implements FactReader {
       node: this.makeNode(NONE, name, NO_MODES),
       ladder: NO_MODES,
       isIrregular: false,
+      hasLongFolders: false,
       isGone: false,
     }
     this.roots.set(this.component[made.node]!, made)
@@ -886,6 +895,8 @@ export class FactsIndex implements FactReader {
       const folder = this.internNode(fact.parent)
       this.folder.set(node, folder)
       this.contents.link(folder, node)
+      if (this.depthOf(folder) > this.depthOf(node))
+        this.roots.get(namespaceOf(fact.permission))!.hasLongFolders = true
     }
     if (fact.name !== undefined) {
       this.resourceNames.set(node, fact.name)
@@ -1165,9 +1176,14 @@ export class FactsIndex implements FactReader {
     return users
   }
 
-  *allUsers(): Generator<number> {
+  allUsers(): Iterable<number> {
+    return this.partiesOf(KIND_USER)
+  }
+
+  /** Those of a kind that exist. */
+  *partiesOf(kind: number): Generator<number> {
     for (let party = 1; party < this.partyTable.size; party++) {
-      if (this.kind.get(party) === KIND_USER && this.exists(party)) yield party
+      if (this.kind.get(party) === kind && this.exists(party)) yield party
     }
   }
 }

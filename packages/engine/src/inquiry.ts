@@ -70,6 +70,7 @@ export class Inquiry {
   readonly setting: RuleSetting
   private readonly explosions = new Map<string, Explosion>()
   private readonly actors = new Map<string, ActorRef>()
+  private readonly known = new Map<string, Map<string, boolean>>()
 
   constructor(index: FactsIndex, rules: RuleBook, now: number, context: JsonObject, viewer: string) {
     this.index = index
@@ -226,8 +227,7 @@ export class Inquiry {
           continue
         const data = ask(rule, () => rule.implies(actor.text, permission, this.setting))
         if (data === undefined) continue
-        if (typeof data !== 'object' || data === null)
-          throw new RuleError(rule.id, 'answered neither undefined nor data')
+        if (!isPlainObject(data)) throw new RuleError(rule.id, 'answered neither undefined nor data')
         options.push({ permission, by: rule.id, data })
       }
     }
@@ -288,25 +288,48 @@ export class Inquiry {
 
   /**
    * The least solution by walking backwards: each state (actor, permission) is visited once, so a loop of grants
-   * never supports itself. `avoid` are actors that may not be passed through.
+   * never supports itself. What is learnt stays with this inquiry.
    */
-  holds(actorText: string, permission: string, avoid?: ReadonlySet<string>): boolean {
+  holds(actorText: string, permission: string): boolean {
+    const met: { readonly actor: string; readonly permission: string; readonly from: number }[] = []
     const visited = new Map<string, Set<string>>()
-    const pending: { actor: string; permission: string }[] = [{ actor: actorText, permission }]
-    for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
-      const seen = visited.get(state.actor)
-      if (seen?.has(state.permission) === true || avoid?.has(state.actor) === true) continue
-      if (seen === undefined) visited.set(state.actor, new Set([state.permission]))
-      else seen.add(state.permission)
-      const actor = this.actor(state.actor)
-      if (!this.isLive(actor)) continue
-      const explosion = this.explode(state.permission)
-      if (this.options(actor, explosion).length > 0) return true
-      for (const link of this.links(actor, explosion))
-        pending.push({ actor: link.issuer, permission: link.permission })
+    const meet = (actor: string, held: string, from: number): void => {
+      const seen = visited.get(actor)
+      if (seen?.has(held) === true) return
+      if (seen === undefined) visited.set(actor, new Set([held]))
+      else seen.add(held)
+      met.push({ actor, permission: held, from })
     }
+    meet(actorText, permission, NONE)
+    // The list grows while it is walked: a queue.
+    for (const [at, state] of met.entries()) {
+      const known = this.known.get(state.actor)?.get(state.permission)
+      if (known === false) continue
+      const actor = this.actor(state.actor)
+      if (known === undefined && !this.isLive(actor)) continue
+      if (known === true || this.options(actor, this.explode(state.permission)).length > 0) {
+        // All on the way hold with it.
+        for (let i = at; i !== NONE; i = met[i]!.from) this.learn(met[i]!.actor, met[i]!.permission, true)
+        return true
+      }
+      for (const link of this.links(actor, this.explode(state.permission)))
+        meet(link.issuer, link.permission, at)
+    }
+    for (const state of met) this.learn(state.actor, state.permission, false)
     return false
   }
+
+  private learn(actor: string, permission: string, holds: boolean): void {
+    const known = this.known.get(actor)
+    if (known === undefined) this.known.set(actor, new Map([[permission, holds]]))
+    else known.set(permission, holds)
+  }
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 function isComponents(value: unknown): value is readonly string[] {

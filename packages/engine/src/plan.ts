@@ -32,7 +32,7 @@ import {
 import type { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { factKey, parseFact, parseFactKey, sameJson } from './parse-fact.ts'
-import { decodeComponent, namespaceOf, splitManage } from './permission.ts'
+import { decodeComponent, isAtOrBeneath, namespaceOf, splitManage } from './permission.ts'
 import { isUnresolvedPath } from './rules/fs-path.ts'
 
 /**
@@ -225,7 +225,10 @@ export class Plan {
 
   private addResource(fact: ResourceFact): ChangeResult {
     this.requireParty(fact.owner)
-    if (fact.parent !== undefined) this.requireFolder(fact, fact.parent)
+    if (fact.parent !== undefined) {
+      this.requireFolder(fact, fact.parent)
+      this.requireFiniteExplosion(fact.permission, fact.parent)
+    }
     if (namespaceOf(fact.permission) === 'fs') this.requireFreeName(fact)
     return this.put(fact)
   }
@@ -256,6 +259,48 @@ export class Plan {
         'choose a folder nearer to the root',
       )
     }
+  }
+
+  /**
+   * Each step up the tree puts a folder's string in the place of the resource's. Where folders lie beneath what they
+   * hold, those steps could lead in a circle that makes the string longer each time: that circle is refused.
+   */
+  private requireFiniteExplosion(permission: string, parent: string): void {
+    const { index } = this
+    const grows = (from: string, to: string): number => to.split(':').length - from.split(':').length
+    const root = index.roots.get(namespaceOf(permission))!
+    if (!root.hasLongFolders && grows(permission, parent) <= 0) return
+    const longest = new Map<string, number>()
+    const pending = [{ folder: parent, growth: grows(permission, parent) }]
+    for (let at = pending.pop(), steps = 0; at !== undefined; at = pending.pop(), steps++) {
+      const { folder, growth } = at
+      const isBack = isAtOrBeneath(folder, permission) || isAtOrBeneath(permission, folder)
+      if ((isBack && growth > 0) || steps > STEPS_MAX) {
+        throw new ConflictError(
+          'TREE_INVALID',
+          `\`${permission}\` in \`${parent}\` would be in itself, again and again`,
+          'choose a folder outside of it',
+        )
+      }
+      for (const { permission: next, parent: above } of this.resourcesAround(folder)) {
+        if (above === undefined || next === permission) continue
+        const grown = growth + grows(next, above)
+        if ((longest.get(next) ?? -Infinity) >= grown) continue
+        longest.set(next, grown)
+        pending.push({ folder: above, growth: grown })
+      }
+    }
+  }
+
+  /** Resources that a string at or beneath this one may lie on. */
+  private *resourcesAround(permission: string): Generator<ResourceFact> {
+    const { index } = this
+    const node = index.findNode(permission)
+    if (node === NONE) return
+    for (let up = index.parent.get(node); up !== NONE; up = index.parent.get(up))
+      if (index.owner.get(up) !== NONE) yield index.resourceFact(up)
+    for (const beneath of index.nodesBeneath(node))
+      if (index.owner.get(beneath) !== NONE) yield index.resourceFact(beneath)
   }
 
   /** Levels of content beneath a resource. */
@@ -442,6 +487,9 @@ export class Plan {
     return grants
   }
 }
+
+/** A tangle of folders that takes longer to follow than this is refused with the circles. */
+const STEPS_MAX = 10_000
 
 /** Who may stand as issuer for which holder. Whether the caller may act for that issuer is another matter: `authority.ts`. */
 function requireIssuer(fact: GrantFact, index: FactsIndex): void {

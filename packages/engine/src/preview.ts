@@ -5,7 +5,7 @@ import type { Fact } from './fact.ts'
 import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './facts-index.ts'
 import { findHolders } from './holders.ts'
 import type { Inquiry } from './inquiry.ts'
-import { compareText } from './permission.ts'
+import { compareText, isAtOrBeneath, namespaceOf } from './permission.ts'
 
 /**
  * What a change reaches in one world, before it or after it: the permissions it names and those of the grants that
@@ -15,11 +15,13 @@ export class Reach {
   /** Permissions to compare. */
   readonly named = new Set<string>()
   /** By actor, the strings through which something of theirs may differ. */
-  readonly touched = new Map<string, Set<string>>()
-  /** Permissions for which everybody is compared. */
-  readonly everybody = new Set<string>()
+  private readonly touched = new Map<string, Set<string>>()
+  /** The same for those whom only `everybody` brings in. */
+  private readonly compared = new Map<string, Set<string>>()
+  /** Permissions for which everybody is compared: no single link says whom the change concerns. */
+  private readonly everybody = new Set<string>()
   private readonly inquiry: Inquiry
-  private readonly pending: { row: number; actor: string; permission: string }[] = []
+  private readonly pending: { readonly row: number; readonly permission: string }[] = []
 
   constructor(inquiry: Inquiry, effects: readonly Effect[], side: 'before' | 'after') {
     this.inquiry = inquiry
@@ -47,7 +49,7 @@ export class Reach {
       case 'group':
         return this.seedEverybody(`manage:group:${fact.id}`)
       case 'resource':
-        return this.seedResource(fact.permission)
+        return this.seedResource(fact.permission, fact.owner)
       case 'namespace':
         return this.seedNamespace(fact.name)
     }
@@ -99,11 +101,25 @@ export class Reach {
       if (index.kind.get(party) === KIND_APP)
         for (const user of index.allUsers()) this.touchVirtual(user, party, permission)
     }
+    if (index.kind.get(party) === KIND_USER) this.seedAppsOf(party)
     for (const acting of [...index.belongsTo.of(party), ...index.appSide.of(party)]) {
       if (index.kind.get(acting) !== KIND_USER_APP) continue
       for (const permission of this.namedBy(acting)) {
         this.named.add(permission)
         this.touch(acting, permission)
+      }
+    }
+  }
+
+  /** An app acting for this user has what the app's owner granted the app, unless the user is out. */
+  private seedAppsOf(user: number): void {
+    const { index } = this.inquiry
+    for (const app of index.partiesOf(KIND_APP)) {
+      for (const grant of index.grantsHeld.of(app)) {
+        if (index.grantIssuer.get(grant) !== index.base.get(app)) continue
+        const permission = index.permissionOf(index.grantNode.get(grant))
+        this.named.add(permission)
+        this.touchVirtual(user, app, permission)
       }
     }
   }
@@ -131,12 +147,14 @@ export class Reach {
   }
 
   /** Who owns it or where it lies decides about it, each of its modes, and all granted beneath it and in it. */
-  private seedResource(permission: string): void {
+  private seedResource(permission: string, owner: string): void {
     const { index } = this.inquiry
     const ladder = index.roots.get(permission.split(':')[0]!)?.ladder ?? []
     this.seedEverybody(permission)
     this.seedEverybody(`manage:${permission}`)
     for (const mode of ladder) this.seedEverybody(`${permission}:${mode}`)
+    this.touch(index.parties.get(owner)!, permission)
+    this.touch(index.parties.get(owner)!, `manage:${permission}`)
     const inside = new Set([index.findNode(permission)])
     for (const node of inside) {
       if (node === NONE) continue
@@ -161,7 +179,6 @@ export class Reach {
   }
 
   private seedEverybody(permission: string): void {
-    if (this.everybody.has(permission)) return
     this.everybody.add(permission)
     this.named.add(permission)
   }
@@ -197,68 +214,109 @@ export class Reach {
   }
 
   private touchActor(row: number, actor: string, permission: string): void {
-    const through = this.touched.get(actor)
-    if (through?.has(permission) === true) return
-    if (through === undefined) this.touched.set(actor, new Set([permission]))
+    if (this.note(this.touched, actor, permission)) this.pending.push({ row, permission })
+  }
+
+  private note(where: Map<string, Set<string>>, actor: string, permission: string): boolean {
+    const through = where.get(actor)
+    if (through === undefined) where.set(actor, new Set([permission]))
+    else if (through.has(permission)) return false
     else through.add(permission)
-    if (row !== NONE) this.pending.push({ row, actor, permission })
+    return true
   }
 
   /** Along everything that rests on what was touched: grants issued over it, and full-access tokens. */
   private spread(): void {
     const { index, now } = this.inquiry
-    for (const permission of this.everybody) {
-      for (const actor of findHolders(this.inquiry, permission).holders.keys())
-        this.touchActor(index.parties.get(actor) ?? NONE, actor, permission)
-    }
+    for (const permission of this.everybody) this.touchHolders(permission)
     for (const { row, permission } of this.pending) {
-      for (const token of index.belongsTo.of(row))
+      this.followRules(permission)
+      if (row === NONE) continue
+      for (const token of index.belongsTo.of(row)) {
         if (index.kind.get(token) === KIND_TOKEN && index.isFullToken(token)) this.touch(token, permission)
-      for (const grant of index.grantsIssued.of(row)) {
-        const granted = index.permissionOf(index.grantNode.get(grant))
-        if (now < index.expiryOf(grant) && this.covers(permission, granted)) this.deliver(grant, granted)
       }
+      for (const grant of index.grantsIssued.of(row)) {
+        if (now >= index.expiryOf(grant)) continue
+        const granted = index.permissionOf(index.grantNode.get(grant))
+        if (this.covers(permission, granted)) this.deliver(grant, granted)
+      }
+    }
+  }
+
+  /** Where a registered rule has a say, links of its own may lead anywhere. */
+  private followRules(permission: string): void {
+    if (this.everybody.has(permission) || !this.inquiry.rules.touches(namespaceOf(permission))) return
+    this.seedEverybody(permission)
+    this.touchHolders(permission)
+  }
+
+  /** Whoever holds it may lose it by a way that leads through none of their own links. */
+  private touchHolders(permission: string): void {
+    for (const actor of findHolders(this.inquiry, permission).holders.keys()) {
+      if (this.touched.get(actor)?.has(permission) === true) continue
+      this.note(this.compared, actor, permission)
+      this.pending.push({ row: this.inquiry.index.parties.get(actor) ?? NONE, permission })
     }
   }
 
   private covers(held: string, asked: string): boolean {
-    return held === asked || this.inquiry.explode(asked).strings.includes(held)
+    return isAtOrBeneath(asked, held) || this.inquiry.explode(asked).strings.includes(held)
   }
 
-  /** The questions for which this world's answer may differ from the other's. */
-  *questions(named: Iterable<string>): Generator<{ actor: string; permission: string }> {
-    const touchedBy = new Map<string, string[]>()
-    for (const [actor, through] of this.touched) {
-      for (const permission of through) {
-        const actors = touchedBy.get(permission)
-        if (actors === undefined) touchedBy.set(permission, [actor])
-        else actors.push(actor)
-      }
-    }
+  /**
+   * The questions for which this world's answer may differ from the other's.
+   *
+   * @param named - permissions of both worlds
+   */
+  *questions(named: Iterable<string>): Generator<AskedOnce> {
+    const touching = byPermission(this.touched)
+    const comparing = byPermission(this.compared)
     for (const permission of named) {
-      const actors = new Set<string>()
-      for (const enough of this.inquiry.explode(permission).strings)
-        for (const actor of touchedBy.get(enough) ?? []) actors.add(actor)
-      for (const actor of actors) if (actor !== 'system') yield { actor, permission }
+      const touched = new Set<string>()
+      const compared = new Set<string>()
+      for (const enough of this.inquiry.explode(permission).strings) {
+        for (const actor of touching.get(enough) ?? NOBODY) touched.add(actor)
+        for (const actor of comparing.get(enough) ?? NOBODY) compared.add(actor)
+      }
+      for (const actor of touched) if (actor !== 'system') yield { actor, permission, isTouched: true }
+      for (const actor of compared)
+        if (actor !== 'system' && !touched.has(actor)) yield { actor, permission, isTouched: false }
     }
   }
 }
 
-/** Compares the two worlds over the questions of both. @returns ordered by permission, then actor */
+/** A question to put to both worlds; `isTouched` when a link it may rest on comes or goes. */
+export interface AskedOnce {
+  readonly actor: string
+  readonly permission: string
+  readonly isTouched: boolean
+}
+
+const NOBODY: readonly string[] = []
+
+function byPermission(through: ReadonlyMap<string, ReadonlySet<string>>): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const [actor, permissions] of through) {
+    for (const permission of permissions) {
+      const actors = found.get(permission)
+      if (actors === undefined) found.set(permission, [actor])
+      else actors.push(actor)
+    }
+  }
+  return found
+}
+
+/** Puts the two answers to each question side by side. @returns ordered by permission, then actor */
 export function compareWorlds(
-  questions: readonly {
-    actor: string
-    permission: string
-    before: boolean
-    after: boolean
-    supported: boolean
-  }[],
+  questions: readonly AskedOnce[],
+  before: readonly boolean[],
+  after: readonly boolean[],
 ): PreviewItem[] {
   const items: PreviewItem[] = []
-  for (const { actor, permission, before, after, supported } of questions) {
-    if (before && !after) items.push({ change: 'lost', actor, permission })
-    else if (!before && after) items.push({ change: 'gained', actor, permission })
-    else if (before && after && supported) items.push({ change: 'kept', actor, permission })
+  for (const [i, { actor, permission, isTouched }] of questions.entries()) {
+    if (before[i] === true && after[i] === false) items.push({ change: 'lost', actor, permission })
+    else if (before[i] === false && after[i] === true) items.push({ change: 'gained', actor, permission })
+    else if (before[i] === true && isTouched) items.push({ change: 'kept', actor, permission })
   }
   return items.sort((a, b) => compareText(a.permission, b.permission) || compareText(a.actor, b.actor))
 }

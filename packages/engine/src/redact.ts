@@ -1,4 +1,4 @@
-import type { BrokenLink, Explanation, Graph, Reading, ReadingNode } from './answer.ts'
+import type { BrokenLink, Explanation, Graph } from './answer.ts'
 import { NONE } from './columns.ts'
 import type { Inquiry } from './inquiry.ts'
 
@@ -34,34 +34,6 @@ export function circleOf(inquiry: Inquiry): ((party: string) => boolean) | undef
       principal === index.partyText[owner]
     )
   }
-}
-
-/** What lies behind a hidden link: that something stands, and nothing of what. */
-export function hideReading(reading: Reading): ReadingNode[] {
-  return reading.flatMap((node): ReadingNode[] => {
-    switch (node.$) {
-      case 'rewrite':
-      case 'explode':
-        return []
-      case 'option':
-        return [{ $: 'option', permission: HIDDEN, source: 'implied', by: HIDDEN, data: {} }]
-      case 'path':
-        return [
-          {
-            $: 'path',
-            via: HIDDEN,
-            has_terminal: true,
-            permission: HIDDEN,
-            data: {},
-            holder_username: HIDDEN,
-            issuer_username: HIDDEN,
-            reading: hideReading(node.reading),
-          },
-        ]
-      default:
-        return [node]
-    }
-  })
 }
 
 export function redactExplanation(

@@ -56,6 +56,11 @@ export class RuleBook {
     return this.registered.some((rule) => speaksOf(rule, namespace))
   }
 
+  /** Can every registered rule that yields rights say whom it gives them. */
+  canList(): boolean {
+    return [...this.implicators, ...this.scanners].every((rule) => rule.holdersOf !== undefined)
+  }
+
   rewrites(namespace: string): boolean {
     return this.rewriters.some((rule) => speaksOf(rule, namespace))
   }

@@ -1,23 +1,13 @@
 import type { PathNode, Reading, ReadingNode } from './answer.ts'
 import { NONE } from './columns.ts'
-import type { Explosion, FoundLink, Inquiry } from './inquiry.ts'
+import type { FoundOption, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
-import { circleOf, HIDDEN, hideReading } from './redact.ts'
-
-/** What a reading is made of besides the facts. */
-interface Scan {
-  readonly inquiry: Inquiry
-  readonly stopwatch: () => number
-  /** Nodes that may still be added. */
-  budget: number
-  /** States that hold by no pathway at all; whatever leads there is left out at once. */
-  readonly dead: Map<string, Set<string>>
-  /** Parties whose links the viewer may see; undefined when all. */
-  readonly circle: ((party: string) => boolean) | undefined
-}
+import { circleOf, HIDDEN } from './redact.ts'
+import { activeStates, liveStates, type State } from './walk.ts'
 
 /**
- * The reading: the tree of all live pathways, as `permissions.md` section 5 describes it.
+ * The reading: the tree of all live pathways, as `permissions.md` section 5 describes it. The graph they span is
+ * walked once; the tree is then unfolded from it, depth first, on a stack of its own, so that no pathway is too long.
  *
  * @param permissions - as asked; rewritten here, so that the reading can say so
  * @param stopwatch - milliseconds, from anywhere on
@@ -28,142 +18,246 @@ export function scan(
   permissions: readonly string[],
   stopwatch: () => number,
 ): Reading {
-  const state: Scan = {
-    inquiry,
-    stopwatch,
-    budget: LIMITS.readingNodesMax,
-    dead: new Map(),
-    circle: circleOf(inquiry),
-  }
-  const actor = inquiry.actor(actorText)
   const canonical = permissions.map((each) => inquiry.canonical(each))
-  return readingOf(state, actor.text, permissions, canonical, new Set())
+  const unfolding = new Unfolding(inquiry, stopwatch)
+  if (inquiry.actor(actorText).kind === 'system') unfolding.addSystem(canonical[0])
+  else unfolding.addAll(actorText, permissions, canonical)
+  return unfolding.finish()
 }
 
-function readingOf(
-  state: Scan,
-  actorText: string,
-  asked: readonly string[],
-  canonical: readonly string[],
-  passed: ReadonlySet<string>,
-): ReadingNode[] {
-  const { inquiry } = state
-  const started = state.stopwatch()
-  const nodes: ReadingNode[] = []
-  const actor = inquiry.actor(actorText)
-  const [first] = canonical
-  if (actor.kind === 'system') {
+/** One reading being filled: what is left to do in it. */
+interface Frame {
+  readonly nodes: ReadingNode[]
+  readonly actor: string
+  readonly started: number
+  /** Links to unfold, with where they lead. */
+  pending: { readonly edge: State['links'][number]; readonly live: ReadonlyMap<State, State | undefined> }[]
+  next: number
+  /** Everything from here on is behind a link the viewer may not see. */
+  readonly isHidden: boolean
+}
+
+class Unfolding {
+  private readonly inquiry: Inquiry
+  private readonly stopwatch: () => number
+  private readonly circle: ((party: string) => boolean) | undefined
+  private readonly root: Frame
+  /** Actors on the pathway to the current frame. */
+  private readonly passed = new Set<string>()
+  /** Nodes that may still be added, what open frames need to end being set aside. */
+  private budget: number = LIMITS.readingNodesMax
+
+  constructor(inquiry: Inquiry, stopwatch: () => number) {
+    this.inquiry = inquiry
+    this.stopwatch = stopwatch
+    this.circle = circleOf(inquiry)
+    this.root = this.open('', false)
+  }
+
+  addSystem(first: string | undefined): void {
     if (first !== undefined)
-      nodes.push({ $: 'option', permission: first, source: 'implied', by: 'is-system', data: {} })
-  } else {
+      this.add(this.root, { $: 'option', permission: first, source: 'implied', by: 'is-system', data: {} })
+  }
+
+  addAll(actorText: string, asked: readonly string[], canonical: readonly string[]): void {
+    const { root, inquiry } = this
+    this.passed.add(actorText)
     const scanned = new Set<string>()
     for (const [i, permission] of canonical.entries()) {
-      if (asked[i] !== permission) spend(state, nodes, { $: 'rewrite', from: asked[i]!, to: permission })
-      const explosion = inquiry.explode(permission)
-      if (explosion.strings.length > 1)
-        spend(state, nodes, { $: 'explode', from: permission, to: explosion.strings })
-      if (inquiry.isLive(actor))
-        scanStrings(state, nodes, actorText, notYet(explosion, scanned), new Set([...passed, actorText]))
-      for (const each of explosion.strings) scanned.add(each)
+      const states = activeStates(inquiry, actorText, permission)
+      const state = states[0]!
+      const options = state.options.filter((option) => !scanned.has(option.permission))
+      if (asked[i] !== permission) this.add(root, { $: 'rewrite', from: asked[i]!, to: permission })
+      if (!this.addBeginning(root, state, options)) return
+      const live = liveStates(states)
+      root.pending = state.links
+        .filter(({ link }) => !scanned.has(link.permission))
+        .map((edge) => ({ edge, live }))
+      root.next = 0
+      if (!this.unfold()) return
+      for (const each of state.explosion.strings) scanned.add(each)
     }
   }
-  nodes.push({ $: 'time', value: Math.max(0, state.stopwatch() - started) })
-  return nodes
-}
 
-/** The part of an explosion that no permission before it has covered, places kept. */
-function notYet(explosion: Explosion, scanned: ReadonlySet<string>): Explosion {
-  if (scanned.size === 0) return explosion
-  const kept = explosion.strings
-    .map((each, place) => ({ each, node: explosion.nodes[place]! }))
-    .filter(({ each }) => !scanned.has(each))
-  return { strings: kept.map(({ each }) => each), nodes: kept.map(({ node }) => node) }
-}
+  finish(): Reading {
+    this.close(this.root)
+    return this.root.nodes
+  }
 
-function scanStrings(
-  state: Scan,
-  nodes: ReadingNode[],
-  actorText: string,
-  explosion: Explosion,
-  passed: ReadonlySet<string>,
-): void {
-  if (explosion.strings.length === 0) return
-  const { inquiry } = state
-  const actor = inquiry.actor(actorText)
-  for (const { permission, by, data } of inquiry.options(actor, explosion))
-    spend(state, nodes, { $: 'option', permission, source: 'implied', by, data })
-  const links = inquiry.links(actor, explosion).filter((link) => isLive(state, link, passed))
-  for (const [i, link] of links.entries()) {
-    if (state.budget <= 0) {
-      nodes.push({
-        $: 'truncated',
-        reason: `a reading has at most ${LIMITS.readingNodesMax} nodes`,
-        omitted: links.length - i,
-      })
-      return
+  /** Unfolds what is pending in the root and all beneath it. False when the reading is full. */
+  private unfold(): boolean {
+    const frames = [this.root]
+    for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
+      const entered = this.enterNext(frame)
+      if (entered === 'full') {
+        if (frame === this.root) return false
+      } else if (entered !== undefined) {
+        frames.push(entered)
+        continue
+      }
+      frames.pop()
+      if (frame === this.root) return true
+      this.passed.delete(frame.actor)
+      this.close(frame)
     }
-    spend(state, nodes, pathOf(state, link, passed))
+    return true
   }
-}
 
-function spend(state: Scan, nodes: ReadingNode[], node: ReadingNode): void {
-  if (node.$ !== 'path') state.budget--
-  nodes.push(node)
-}
-
-/** Whether an option can be reached through this link without passing an actor twice. */
-function isLive(state: Scan, link: FoundLink, passed: ReadonlySet<string>): boolean {
-  if (passed.has(link.issuer)) return false
-  if (state.dead.get(link.issuer)?.has(link.permission) === true) return false
-  if (state.inquiry.holds(link.issuer, link.permission, passed)) return true
-  if (!state.inquiry.holds(link.issuer, link.permission)) {
-    const dead = state.dead.get(link.issuer)
-    if (dead === undefined) state.dead.set(link.issuer, new Set([link.permission]))
-    else dead.add(link.permission)
+  /** The frame of the next live link; undefined when there is none left. */
+  private enterNext(frame: Frame): Frame | 'full' | undefined {
+    for (; frame.next < frame.pending.length; frame.next++) {
+      const { edge, live } = frame.pending[frame.next]!
+      if (!this.isLive(edge.to, live)) continue
+      const { to } = edge
+      const isSystem = to.actor.kind === 'system'
+      const options = isSystem ? to.options.slice(0, 1) : to.options
+      // The path, how its reading begins, and what ends it.
+      const cost = 1 + (to.explosion.strings.length > 1 ? 1 : 0) + options.length + FRAME_ENDS
+      if (cost > this.budget) {
+        const left = frame.pending.slice(frame.next).filter((each) => this.isLive(each.edge.to, each.live))
+        frame.nodes.push({
+          $: 'truncated',
+          reason: `a reading has at most ${LIMITS.readingNodesMax} nodes`,
+          omitted: left.length,
+        })
+        return 'full'
+      }
+      frame.next++
+      return this.enter(frame, edge, live, options)
+    }
+    return undefined
   }
-  return false
-}
 
-function pathOf(state: Scan, link: FoundLink, passed: ReadonlySet<string>): PathNode {
-  // The path counts before what is inside it, or a deep reading would spend what its outer nodes need.
-  state.budget--
-  const { index } = state.inquiry
-  const group = link.groups?.at(-1)
-  const carriesParties = PARTY_VIAS.has(link.via)
-  const reading = readingOf(state, link.issuer, [link.permission], [link.permission], passed)
-  if (state.circle !== undefined && !state.circle(link.holder) && !state.circle(link.issuer)) {
+  private enter(
+    frame: Frame,
+    edge: State['links'][number],
+    live: ReadonlyMap<State, State | undefined>,
+    options: readonly FoundOption[],
+  ): Frame {
+    const { link, to } = edge
+    const isHidden =
+      frame.isHidden || (this.circle !== undefined && !this.circle(link.holder) && !this.circle(link.issuer))
+    const inner = this.open(to.actor.text, isHidden)
+    this.add(frame, isHidden ? hiddenPath(inner.nodes) : this.pathOf(frame, edge, inner.nodes))
+    if (to.actor.kind !== 'system') {
+      this.passed.add(to.actor.text)
+      inner.pending = to.links.map((each) => ({ edge: each, live }))
+      this.addBeginning(inner, to, options)
+    } else {
+      for (const { permission, by, data } of options)
+        this.add(inner, isHidden ? HIDDEN_OPTION : { $: 'option', permission, source: 'implied', by, data })
+    }
+    return inner
+  }
+
+  /** What the strings explode to, and the options among them. */
+  private addBeginning(frame: Frame, state: State, options: readonly FoundOption[]): boolean {
+    const { strings } = state.explosion
+    if (strings.length > 1 && !frame.isHidden)
+      this.add(frame, { $: 'explode', from: state.permission, to: strings })
+    for (const [i, { permission, by, data }] of options.entries()) {
+      if (this.budget <= 0) {
+        frame.nodes.push({
+          $: 'truncated',
+          reason: `a reading has at most ${LIMITS.readingNodesMax} nodes`,
+          omitted: options.length - i,
+        })
+        return false
+      }
+      this.add(
+        frame,
+        frame.isHidden ? HIDDEN_OPTION : { $: 'option', permission, source: 'implied', by, data },
+      )
+    }
+    return true
+  }
+
+  /**
+   * Whether an option can be reached from a state without passing an actor twice. The shortest way does it nearly
+   * always; only where somebody on it was passed already are the others looked for.
+   */
+  private isLive(to: State, live: ReadonlyMap<State, State | undefined>): boolean {
+    if (!live.has(to) || this.passed.has(to.actor.text)) return false
+    let at: State | undefined = to
+    while (at !== undefined && !this.passed.has(at.actor.text)) at = live.get(at)
+    return at === undefined || this.hasWayAround(to)
+  }
+
+  private hasWayAround(from: State): boolean {
+    const seen = new Set([from])
+    for (const state of seen) {
+      if (state.options.length > 0) return true
+      for (const { to } of state.links) if (!this.passed.has(to.actor.text)) seen.add(to)
+    }
+    return false
+  }
+
+  private pathOf(frame: Frame, { link }: State['links'][number], reading: Reading): PathNode {
+    const { index } = this.inquiry
+    const group = link.groups?.at(-1)
+    const actor = frame === this.root ? [...this.passed][0]! : frame.actor
     return {
       $: 'path',
-      via: HIDDEN,
+      via: link.via,
       has_terminal: true,
-      permission: HIDDEN,
-      data: {},
-      holder_username: HIDDEN,
-      issuer_username: HIDDEN,
-      reading: hideReading(reading),
+      permission: link.permission,
+      data: link.extra,
+      ...(group !== undefined && { group }),
+      holder_username: this.usernameOf(group === undefined ? link.holder : actor),
+      issuer_username: link.issuerRow === NONE ? link.issuer : index.partyName(link.issuerRow),
+      ...(PARTY_VIAS.has(link.via) && { holder: link.holder, issuer: link.issuer }),
+      reading,
     }
   }
-  return {
-    $: 'path',
-    via: link.via,
-    has_terminal: true,
-    permission: link.permission,
-    data: link.extra,
-    ...(group !== undefined && { group }),
-    holder_username: nameOf(state, link.via === 'user-group' ? [...passed].at(-1)! : link.holder),
-    issuer_username: link.issuerRow === NONE ? link.issuer : index.partyName(link.issuerRow),
-    ...(carriesParties && { holder: link.holder, issuer: link.issuer }),
-    reading,
+
+  /** The person's name; of an app acting for a person, that person's. */
+  private usernameOf(party: string): string {
+    const { index } = this.inquiry
+    const row = index.parties.get(party.includes('/') ? party.slice(0, party.indexOf('/')) : party)
+    return row === undefined ? party : index.partyName(row)
+  }
+
+  private open(actor: string, isHidden: boolean): Frame {
+    this.budget -= FRAME_ENDS
+    return { nodes: [], actor, started: this.stopwatch(), pending: [], next: 0, isHidden }
+  }
+
+  private close(frame: Frame): void {
+    frame.nodes.push({ $: 'time', value: Math.max(0, this.stopwatch() - frame.started) })
+    if (frame.nodes.at(-2)?.$ !== 'truncated') this.budget++
+  }
+
+  private add(frame: Frame, node: ReadingNode): void {
+    this.budget--
+    frame.nodes.push(node)
   }
 }
+
+/** Every reading ends with its time, and may have to say that it was cut. */
+const FRAME_ENDS = 2
 
 const PARTY_VIAS: ReadonlySet<string> = new Set(['user-app', 'app-owner', 'app', 'access-token'])
 
-/** The person's name; of an app acting for a person, that person's. */
-function nameOf(state: Scan, party: string): string {
-  const { index } = state.inquiry
-  const row = index.parties.get(party.includes('/') ? party.slice(0, party.indexOf('/')) : party)
-  return row === undefined ? party : index.partyName(row)
+const HIDDEN_OPTION: ReadingNode = {
+  $: 'option',
+  permission: HIDDEN,
+  source: 'implied',
+  by: HIDDEN,
+  data: {},
+}
+
+/** That something stands, and nothing of what. */
+function hiddenPath(reading: Reading): PathNode {
+  return {
+    $: 'path',
+    via: HIDDEN,
+    has_terminal: true,
+    permission: HIDDEN,
+    data: {},
+    holder_username: HIDDEN,
+    issuer_username: HIDDEN,
+    reading,
+  }
 }
 
 /** Whether a reading says yes. A truncated one does so by its paths, which are live by construction. */

@@ -6,10 +6,7 @@ export interface State {
   readonly actor: ActorRef
   readonly permission: string
   readonly explosion: Explosion
-  readonly isActorLive: boolean
-  /** Empty for the dead. */
   readonly options: readonly FoundOption[]
-  /** Links with where they lead; of the dead and the expired too when `stored` was asked for. */
   readonly links: readonly { readonly link: FoundLink; readonly to: State }[]
 }
 
@@ -18,13 +15,15 @@ type Growing = { -readonly [Field in keyof State]: State[Field] }
 /**
  * Every state that links lead to, the one asked about first, each once, in the order found.
  *
- * @param stored - follow what is stored rather than what is active now: for `explain` of a denial
+ * @param linksOf - which links to follow: those active now, or what is stored
+ * @param isAsked - whose options and links are looked at; others end the walk
  */
 export function reachableStates(
   inquiry: Inquiry,
   actorText: string,
   permission: string,
-  stored: boolean,
+  linksOf: (state: Pick<State, 'actor' | 'permission' | 'explosion'>) => readonly FoundLink[],
+  isAsked: (actor: ActorRef) => boolean,
 ): State[] {
   const known = new Map<string, Map<string, Growing>>()
   const states: Growing[] = []
@@ -33,12 +32,10 @@ export function reachableStates(
     if (ofActor === undefined) known.set(actor, (ofActor = new Map<string, Growing>()))
     let state = ofActor.get(held)
     if (state === undefined) {
-      const ref = inquiry.actor(actor)
       state = {
-        actor: ref,
+        actor: inquiry.actor(actor),
         permission: held,
         explosion: inquiry.explode(held),
-        isActorLive: inquiry.isLive(ref),
         options: [],
         links: [],
       }
@@ -50,48 +47,30 @@ export function reachableStates(
   stateOf(actorText, permission)
   // The list grows while it is walked: a queue.
   for (const state of states) {
-    if (!state.isActorLive && !stored) continue
-    // By right even while suspended: resuming alone would give it back.
-    if (state.isActorLive || (stored && state.actor.exists))
-      state.options = inquiry.options(state.actor, state.explosion)
-    const links = stored ? linksToMend(inquiry, state) : inquiry.links(state.actor, state.explosion)
-    state.links = links.map((link) => ({ link, to: stateOf(link.issuer, link.permission) }))
+    if (!isAsked(state.actor)) continue
+    state.options = inquiry.options(state.actor, state.explosion)
+    state.links = linksOf(state).map((link) => ({ link, to: stateOf(link.issuer, link.permission) }))
   }
   return states
 }
 
-/** The `via` of a link nobody made yet. */
-export const MISSING_LINK = 'missing'
-
-/**
- * What is stored; and for an app or a token that was given nothing here, the grant that the one person who could
- * make it did not make.
- */
-function linksToMend(inquiry: Inquiry, { actor, permission }: State): FoundLink[] {
-  const links = inquiry.storedLinks(actor, inquiry.explode(permission))
-  if (links.length > 0 || !actor.exists || actor.kind === 'user' || actor.kind === 'system') return links
-  const { index } = inquiry
-  const giver =
-    actor.kind === 'user-app'
-      ? actor.text.slice(0, actor.text.indexOf('/'))
-      : index.partyText[index.base.get(actor.row)]!
-  const issuerRow = index.parties.get(giver)!
-  return [
-    {
-      via: MISSING_LINK,
-      place: 0,
-      permission,
-      issuer: giver,
-      issuerRow,
-      holder: actor.text,
-      grant: NONE,
-      extra: {},
-    },
-  ]
+/** The states that active links lead to. */
+export function activeStates(inquiry: Inquiry, actorText: string, permission: string): State[] {
+  return reachableStates(
+    inquiry,
+    actorText,
+    permission,
+    ({ actor, explosion }) => inquiry.links(actor, explosion),
+    (actor) => inquiry.isLive(actor),
+  )
 }
 
-/** Those of the states that hold their permission: an option, or a link to one that does. */
-export function liveStates(states: readonly State[]): Set<State> {
+/**
+ * Those of the states that hold their permission: an option, or a link to one that does.
+ *
+ * @returns each with the state it rests on along a shortest way to an option; undefined where it has one itself
+ */
+export function liveStates(states: readonly State[]): Map<State, State | undefined> {
   const restingOn = new Map<State, State[]>()
   for (const state of states) {
     for (const { to } of state.links) {
@@ -100,7 +79,61 @@ export function liveStates(states: readonly State[]): Set<State> {
       else resting.push(state)
     }
   }
-  const live = new Set(states.filter((state) => state.options.length > 0))
-  for (const state of live) for (const resting of restingOn.get(state) ?? []) live.add(resting)
+  const live = new Map<State, State | undefined>()
+  for (const state of states) if (state.options.length > 0) live.set(state, undefined)
+  for (const state of live.keys()) {
+    for (const resting of restingOn.get(state) ?? []) if (!live.has(resting)) live.set(resting, state)
+  }
   return live
+}
+
+/** The `via` of a link nobody made yet. */
+export const MISSING_LINK = 'missing'
+
+/**
+ * The states that stored links lead to, of the dead and the expired too; and for an app or a token that was given
+ * nothing, the grants that those who could make them did not make.
+ *
+ * @param isBlocked - who stays suspended
+ */
+export function storedStates(
+  inquiry: Inquiry,
+  actorText: string,
+  permission: string,
+  isBlocked: (actor: ActorRef) => boolean,
+): State[] {
+  return reachableStates(
+    inquiry,
+    actorText,
+    permission,
+    (state) => linksToMend(inquiry, state),
+    (actor) => actor.exists && !isBlocked(actor),
+  )
+}
+
+function linksToMend(
+  inquiry: Inquiry,
+  { actor, permission, explosion }: Pick<State, 'actor' | 'permission' | 'explosion'>,
+): FoundLink[] {
+  const stored = inquiry.storedLinks(actor, explosion)
+  if (stored.length > 0 || actor.kind === 'user' || actor.kind === 'system') return stored
+  const { index } = inquiry
+  const missing = (issuer: string, holder: string): FoundLink => {
+    return {
+      via: MISSING_LINK,
+      place: 0,
+      permission,
+      issuer,
+      issuerRow: index.parties.get(issuer)!,
+      holder,
+      grant: NONE,
+      extra: {},
+    }
+  }
+  if (actor.kind !== 'user-app') return [missing(index.partyText[index.base.get(actor.row)]!, actor.text)]
+  const user = actor.text.slice(0, actor.text.indexOf('/'))
+  return [
+    missing(user, actor.text),
+    missing(index.partyText[index.base.get(actor.app)]!, index.partyText[actor.app]!),
+  ]
 }

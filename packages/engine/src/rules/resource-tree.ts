@@ -1,5 +1,6 @@
 import { NONE } from '../columns.ts'
 import type { FactsIndex } from '../facts-index.ts'
+import { LIMITS } from '../limits.ts'
 
 export const resourceTree = {
   kind: 'exploder',
@@ -12,7 +13,11 @@ export const resourceTree = {
     let node = index.rootNode(end < 0 ? permission : permission.slice(0, end))
     while (node !== NONE) {
       const folder = index.folder.get(node)
-      if (folder !== NONE) found.push(index.permissionOf(folder) + (end < 0 ? '' : permission.slice(end)))
+      if (folder !== NONE) {
+        const above = index.permissionOf(folder) + (end < 0 ? '' : permission.slice(end))
+        // Longer ones are no permissions: nobody could have been granted them.
+        if (above.length <= LIMITS.permissionBytesMax) found.push(above)
+      }
       if (end < 0) break
       const start = end + 1
       end = permission.indexOf(':', start)
