@@ -255,7 +255,7 @@ export class Engine {
     const now = asking.now ?? this.clock()
     const staged = this.planAll(changes, { now, ...(asking.as !== undefined && { as: asking.as }) })
     // Undone before anything else can look: this is one synchronous call.
-    const items = this.compareAround(staged.plan, { ...asking, now })
+    const items = this.compareAround(staged.plan, namedBy(staged.wishes), { ...asking, now })
     const counts = { lost: 0, gained: 0, kept: 0 }
     for (const { change } of items) counts[change]++
     const keyOf = (item: (typeof items)[number]): string => JSON.stringify([item.permission, item.actor])
@@ -265,7 +265,11 @@ export class Engine {
   }
 
   /** Takes back a plan, having compared the world before it with the one after it. */
-  private compareAround(plan: Plan, asking: Asking & { readonly now: number }): PreviewItem[] {
+  private compareAround(
+    plan: Plan,
+    alsoNamed: readonly string[],
+    asking: Asking & { readonly now: number },
+  ): PreviewItem[] {
     const effects = [...plan.effects]
     let isUndone = false
     try {
@@ -273,7 +277,7 @@ export class Engine {
       plan.undo()
       isUndone = true
       const losses = new Reach(this.inquiry(asking), effects, 'before')
-      const named = new Set([...losses.named, ...gains.named])
+      const named = new Set([...alsoNamed, ...losses.named, ...gains.named])
       const questions = [...losses.questions(named)]
       const before = this.answerAll(questions, asking)
       plan.redo(effects)
@@ -345,8 +349,8 @@ export class Engine {
   /** The same, with what a durable store must keep, and a way back in case it cannot. */
   stage(changes: readonly Change[], options: ChangeOptions = {}): Staged {
     const now = options.now ?? this.clock()
-    const { plan, results } = this.planAll(changes, { ...options, now })
-    if (options.onDependants === 'refuse') this.refuseDependants(plan, now)
+    const { plan, wishes, results } = this.planAll(changes, { ...options, now })
+    if (options.onDependants === 'refuse') this.refuseDependants(plan, namedBy(wishes), now)
     if (plan.effects.length === 0) return { commit: null, results, revision: this.current, undo: () => {} }
     const revision = ++this.current
     if (options.changedAt === undefined)
@@ -375,7 +379,7 @@ export class Engine {
   private planAll(
     changes: readonly Change[],
     options: ChangeOptions & { readonly now: number },
-  ): { plan: Plan; results: ChangeResult[] } {
+  ): { plan: Plan; wishes: Change[]; results: ChangeResult[] } {
     const max = options.changesMax ?? LIMITS.changesMax
     if (changes.length > max)
       throw new LimitExceededError('changesMax', max, `${changes.length} changes in one call`)
@@ -387,14 +391,18 @@ export class Engine {
     const plan = new Plan(this.index, inquire)
     try {
       this.requirePreconditions(plan, changes, options)
-      const resolved: Change[] = []
+      const wishes: Change[] = []
       const results = changes.map((change) => {
         const wish = plan.resolve(change)
-        resolved.push(wish)
+        wishes.push(wish)
         authorizeChange(inquire(), caller, wish)
         return plan.apply(wish)
       })
-      return { plan, results: results.map((result, i) => this.withEffect(result, resolved[i]!, options.now)) }
+      return {
+        plan,
+        wishes,
+        results: results.map((result, i) => this.withEffect(result, wishes[i]!, options.now)),
+      }
     } catch (error) {
       plan.undo()
       throw error
@@ -431,9 +439,9 @@ export class Engine {
   }
 
   /** Whoever the revoked grants reach directly is meant to lose; anyone beyond is a dependant. */
-  private refuseDependants(plan: Plan, now: number): void {
+  private refuseDependants(plan: Plan, alsoNamed: readonly string[], now: number): void {
     const effects = [...plan.effects]
-    const lost = this.compareAround(plan, { now }).filter(({ change }) => change === 'lost')
+    const lost = this.compareAround(plan, alsoNamed, { now }).filter(({ change }) => change === 'lost')
     const meant = new Set<string>()
     for (const { before, after } of effects)
       if (before?.kind === 'grant' && after === null)
@@ -563,6 +571,12 @@ const GENERAL_NAMESPACES = ['manage', 'user', 'app', 'site']
 
 // oxlint-disable-next-line no-restricted-properties -- how long an answer took is told beside it and decides nothing
 const stopwatch = (): number => performance.now()
+
+/** The permissions that wishes name, also those that change nothing. */
+function namedBy(wishes: readonly Change[]): string[] {
+  const keys = wishes.map((wish) => ('add' in wish ? factKey(wish.add) : wish.remove))
+  return keys.flatMap((key) => (key.kind === 'grant' || key.kind === 'resource' ? [key.permission] : []))
+}
 
 /** Those of the second that are not in the first, as nobody's own links brought them in. */
 function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): AskedOnce[] {

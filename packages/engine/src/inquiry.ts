@@ -127,25 +127,30 @@ export class Inquiry {
     return explosion
   }
 
-  /** A queue in which each string, once, appends what its exploders name, then its parents. */
+  /**
+   * A queue in which each string, once, appends what its exploders name, then its parents. What stands beneath
+   * `manage:` is exploded as if it stood alone, and `manage` itself covers it all.
+   */
   private explodeStrings(permission: string): string[] {
-    const seen = new Set([permission])
-    for (const each of seen) {
-      if (each.startsWith('manage:')) {
-        const rest = each.slice('manage:'.length)
-        for (const managed of this.explodeStrings(rest)) seen.add(`manage:${managed}`)
-        seen.add('manage')
-        continue
-      }
-      for (const exploder of BUILT_IN_EXPLODERS)
-        for (const stronger of exploder.explode(each, this.index)) seen.add(stronger)
-      for (const rule of this.rules.exploders)
-        if (speaksOf(rule, namespaceOf(each)))
-          for (const stronger of this.askExploder(rule, each)) seen.add(stronger)
-      for (let colon = each.lastIndexOf(':'); colon >= 0; colon = each.lastIndexOf(':', colon - 1))
-        seen.add(each.slice(0, colon))
+    const strings = new Set([permission])
+    const managing = new Set<string>()
+    for (const each of strings) {
+      const { depth, rest } = splitManage(each)
+      const prefix = each.slice(0, each.length - rest.length)
+      for (const enough of this.enoughFor(rest)) strings.add(prefix + enough)
+      for (let levels = depth; levels > 0; levels--) managing.add('manage:'.repeat(levels).slice(0, -1))
     }
-    return [...seen]
+    for (const each of managing) strings.add(each)
+    return [...strings]
+  }
+
+  /** One step: what exploders name for a string that manages nothing, then its parents, nearest first. */
+  private *enoughFor(permission: string): Generator<string> {
+    for (const exploder of BUILT_IN_EXPLODERS) yield* exploder.explode(permission, this.index)
+    for (const rule of this.rules.exploders)
+      if (speaksOf(rule, namespaceOf(permission))) yield* this.askExploder(rule, permission)
+    for (let colon = permission.lastIndexOf(':'); colon >= 0; colon = permission.lastIndexOf(':', colon - 1))
+      yield permission.slice(0, colon)
   }
 
   private askExploder(rule: RuleBook['exploders'][number], permission: string): readonly string[] {
