@@ -37,9 +37,9 @@ for (const spread of ['uniform', 'zipf'] as const) {
     }
 
     const peers = {
-      casl: { open: openCasl, count: 1000 },
-      cedar: { open: openCedar, count: 100 },
-      casbin: { open: openCasbin, count: 20 },
+      casl: { open: openCasl, count: 300 },
+      cedar: { open: openCedar, count: 40 },
+      casbin: { open: openCasbin, count: 10 },
     }
     for (const [name, { open, count }] of Object.entries(peers)) {
       test(`${name} agrees, given live grants only`, async () => {
