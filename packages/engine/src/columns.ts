@@ -80,6 +80,18 @@ class Part {
   field(place: number): Field {
     return new Field(this, place)
   }
+
+  /** Where rows moved, the fields that point to them follow. @param size - rows of this part */
+  follow(newOf: Int32Array, size: number, ...fields: readonly Field[]): void {
+    const { data, width } = this
+    const places = fields.map(({ place }) => place)
+    for (let start = 0; start < size * width; start += width) {
+      for (const place of places) {
+        const row = data[start + place]!
+        if (row !== NONE) data[start + place] = newOf[row]!
+      }
+    }
+  }
 }
 
 function grown(data: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
@@ -91,7 +103,7 @@ function grown(data: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayB
 /** One number of every row. */
 export class Field {
   private readonly part: Part
-  private readonly place: number
+  readonly place: number
   private readonly width: number
 
   constructor(part: Part, place: number) {
@@ -106,13 +118,6 @@ export class Field {
 
   set(row: number, value: number): void {
     this.part.data[row * this.width + this.place] = value
-  }
-
-  /** Where rows of another table moved, what points to them follows. @param size - rows of this field's table */
-  follow(newOf: Int32Array, size: number): void {
-    const { data } = this.part
-    for (let at = this.place; at < size * this.width; at += this.width)
-      if (data[at]! >= 0) data[at] = newOf[data[at]!]!
   }
 }
 

@@ -122,19 +122,17 @@ export class Engine {
       if (isOut === undefined) leftOut.set(name, (isOut = touched.touches(name)))
       return isOut
     })
-    for (const namespace of options.catalog ?? []) this.load({ kind: 'namespace', ...namespace }, false)
-    for (const fact of options.facts ?? []) this.load(fact, options.verified === true)
+    for (const namespace of options.catalog ?? []) this.state({ kind: 'namespace', ...namespace })
+    if (options.verified === true) this.index.load(options.facts ?? [])
+    else for (const fact of options.facts ?? []) this.state(fact)
     this.index.pack()
     for (const key of options.retired ?? []) this.index.retired.get(key.kind)!.add(keyParts(key)[0])
     this.current = options.revision ?? 0
   }
 
-  private load(fact: Fact, isVerified: boolean): void {
-    if (isVerified) this.index.put(fact, true)
-    else {
-      const plan = new Plan(this.index, () => this.inquiry({}))
-      plan.apply(plan.resolve({ add: fact }))
-    }
+  private state(fact: Fact): void {
+    const plan = new Plan(this.index, () => this.inquiry({}))
+    plan.apply(plan.resolve({ add: fact }))
   }
 
   /** The last commit every answer from now on has seen. */

@@ -231,6 +231,8 @@ export class FactsIndex implements FactReader {
   readonly namespaces = new Map<string, NamespaceFact>()
   readonly retired = new Map<string, Set<string>>()
   readonly userGroup: number
+  /** Between `load` and `pack` grants are in no lists yet, and nothing may be asked. */
+  private isLoading = false
 
   constructor() {
     for (const kind of FACT_KINDS) this.retired.set(kind, new Set())
@@ -278,6 +280,12 @@ export class FactsIndex implements FactReader {
       case 'suspension':
         return this.setFlag(this.getParty(fact.of), SUSPENDED, true)
     }
+  }
+
+  /** Adds facts that a store kept, all of them new. `pack` must follow. */
+  load(facts: Iterable<Fact>): void {
+    this.isLoading = true
+    for (const fact of facts) this.put(fact, true)
   }
 
   remove(key: FactKey): void {
@@ -407,6 +415,7 @@ export class FactsIndex implements FactReader {
     this.packMembers()
     this.packNodes()
     this.packGrants()
+    this.isLoading = false
   }
 
   private packMembers(): void {
@@ -415,23 +424,30 @@ export class FactsIndex implements FactReader {
       for (let row = this.groupsOf.first(party); row !== NONE; row = this.groupsOf.after(row)) order.push(row)
     }
     const newOf = this.memberTable.reorder(Int32Array.from(order))
-    for (const chain of [this.groupsOf, this.membersOf]) {
-      chain.head.follow(newOf, this.partyTable.size)
-      chain.next.follow(newOf, this.memberTable.size)
-      chain.prev.follow(newOf, this.memberTable.size)
-    }
+    const { memberTable, groupsOf, membersOf, partyTable } = this
+    partyTable.hot.follow(newOf, partyTable.size, groupsOf.head)
+    partyTable.cold.follow(newOf, partyTable.size, membersOf.head)
+    memberTable.hot.follow(newOf, memberTable.size, groupsOf.next)
+    memberTable.cold.follow(newOf, memberTable.size, groupsOf.prev, membersOf.next, membersOf.prev)
   }
 
   private packNodes(): void {
+    const { nodeTable, partyTable, grantTable, children, contents, ownedBy } = this
     const order = this.nodesByPlace()
-    const newOf = this.nodeTable.reorder(order)
-    const { size } = this.nodeTable
-    for (const field of [this.parent, this.folder]) field.follow(newOf, size)
-    for (const chain of [this.children, this.contents])
-      for (const field of [chain.head, chain.next, chain.prev]) field.follow(newOf, size)
-    this.ownedBy.head.follow(newOf, this.partyTable.size)
-    for (const field of [this.ownedBy.next, this.ownedBy.prev]) field.follow(newOf, size)
-    this.grantNode.follow(newOf, this.grantTable.size)
+    const newOf = nodeTable.reorder(order)
+    nodeTable.hot.follow(newOf, nodeTable.size, this.parent, this.folder, children.head, children.next)
+    nodeTable.cold.follow(
+      newOf,
+      nodeTable.size,
+      children.prev,
+      contents.head,
+      contents.next,
+      contents.prev,
+      ownedBy.next,
+      ownedBy.prev,
+    )
+    partyTable.cold.follow(newOf, partyTable.size, ownedBy.head)
+    grantTable.cold.follow(newOf, grantTable.size, this.grantNode)
 
     const components = Array.from(order, (node) => this.component[node]!)
     this.component.length = 0
@@ -442,7 +458,6 @@ export class FactsIndex implements FactReader {
     renameKeys(this.named, newOf)
     for (const map of this.named.values()) renameValues(map, newOf)
     renameKeys(this.resourceNames, newOf)
-    renameKeys(this.crowds, newOf)
   }
 
   private nodesByPlace(): Int32Array {
@@ -468,30 +483,38 @@ export class FactsIndex implements FactReader {
     return order.subarray(0, count)
   }
 
+  /** Sorts the grants by node and threads their lists anew. */
   private packGrants(): void {
-    const order = new Int32Array(this.grantTable.size)
-    let count = 0
-    for (let node = 0; node < this.nodeTable.size; node++) {
-      for (let grant = this.grantsOn.first(node); grant !== NONE; grant = this.grantsOn.after(grant))
-        order[count++] = grant
-    }
-    const rows = order.subarray(0, count)
+    const rows = this.grantsByNode()
     const newOf = this.grantTable.reorder(rows)
-    const { size } = this.grantTable
     this.expiries.reorder(rows)
-    this.grantsOn.head.follow(newOf, this.nodeTable.size)
-    this.grantsHeld.head.follow(newOf, this.partyTable.size)
-    this.grantsIssued.head.follow(newOf, this.partyTable.size)
-    for (const chain of [this.grantsOn, this.grantsHeld, this.grantsIssued])
-      for (const field of [chain.next, chain.prev]) field.follow(newOf, size)
     renameKeys(this.extras, newOf)
     renameKeys(this.reasons, newOf)
-    for (const crowd of this.crowds.values())
-      for (const [holder, grants] of crowd)
-        crowd.set(
-          holder,
-          grants.map((grant) => newOf[grant]!),
-        )
+    this.crowds.clear()
+    for (let node = 0; node < this.nodeTable.size; node++) {
+      this.grantsOn.head.set(node, NONE)
+      this.grantCount.set(node, 0)
+      this.setNodeFlag(node, CROWD, false)
+    }
+    for (let party = 0; party < this.partyTable.size; party++) {
+      this.grantsHeld.head.set(party, NONE)
+      this.grantsIssued.head.set(party, NONE)
+    }
+    // Each is put before the ones linked already, so the lists come out in the order of the rows.
+    for (let grant = this.grantTable.size - 1; grant >= 0; grant--) this.linkGrant(grant)
+  }
+
+  /** Rows of the grants in use, by the row of their node. */
+  private grantsByNode(): Int32Array {
+    const { grantTable, nodeTable, grantNode } = this
+    const places = new Int32Array(nodeTable.size + 1)
+    for (let grant = 0; grant < grantTable.size; grant++)
+      if (grantNode.get(grant) !== NONE) places[grantNode.get(grant) + 1]!++
+    for (let node = 0; node < nodeTable.size; node++) places[node + 1]! += places[node]!
+    const rows = new Int32Array(places[nodeTable.size]!)
+    for (let grant = 0; grant < grantTable.size; grant++)
+      if (grantNode.get(grant) !== NONE) rows[places[grantNode.get(grant)]!++] = grant
+    return rows
   }
 
   // ---- parties
@@ -1003,12 +1026,18 @@ export class FactsIndex implements FactReader {
     this.grantIssuer.set(grant, issuer)
     this.grantHolder.set(grant, holder)
     this.grantNode.set(grant, node)
+    if (!this.isLoading) this.linkGrant(grant)
+    return grant
+  }
+
+  private linkGrant(grant: number): void {
+    const node = this.grantNode.get(grant)
+    const holder = this.grantHolder.get(grant)
     this.grantsOn.link(node, grant)
     this.grantsHeld.link(holder, grant)
-    this.grantsIssued.link(issuer, grant)
+    this.grantsIssued.link(this.grantIssuer.get(grant), grant)
     this.grantCount.set(node, this.grantCount.get(node) + 1)
     this.crowd(node, holder, grant)
-    return grant
   }
 
   private crowd(node: number, holder: number, grant: number): void {
@@ -1043,6 +1072,7 @@ export class FactsIndex implements FactReader {
     }
     this.extras.delete(grant)
     this.reasons.delete(grant)
+    this.grantNode.set(grant, NONE)
     this.grantTable.give(grant)
     this.prune(node)
   }
