@@ -11,6 +11,7 @@ import {
   KIND_USER,
   KIND_USER_APP,
   MANY_CHILDREN,
+  MEMBER,
   NODE,
   PARTY,
   type Root,
@@ -18,6 +19,7 @@ import {
   SYSTEM,
   TO_GROUP,
 } from './facts-index.ts'
+import { isAt } from './name-table.ts'
 
 /**
  * The walk of `Inquiry.holds` over numbers, for the questions nearly everybody asks: built-in rules, one resource on
@@ -73,6 +75,7 @@ export class FastCheck {
   private nodes: Int32Array
   private grants: Int32Array
   private partyRows: Int32Array
+  private members: Int32Array
 
   private now = NaN
   private clock: () => number = NO_CLOCK
@@ -83,6 +86,7 @@ export class FastCheck {
     this.nodes = index.nodeTable.hot.data
     this.grants = index.grantTable.hot.data
     this.partyRows = index.partyTable.hot.data
+    this.members = index.memberTable.hot.data
   }
 
   /**
@@ -96,6 +100,7 @@ export class FastCheck {
     this.nodes = index.nodeTable.hot.data
     this.grants = index.grantTable.hot.data
     this.partyRows = index.partyTable.hot.data
+    this.members = index.memberTable.hot.data
     if (!this.locate(permission)) return undefined
     if (party === SYSTEM) return true
     this.clock = clock
@@ -189,7 +194,7 @@ export class FastCheck {
     const { ladder } = this
     for (let rank = 0; rank < ladder.length; rank++) {
       const mode = ladder[rank]!
-      if (mode.length === stop - start && text.startsWith(mode, start)) return rank
+      if (mode.length === stop - start && isAt(mode, text, start)) return rank
     }
     return NONE
   }
@@ -389,8 +394,23 @@ export class FastCheck {
     return this.now
   }
 
+  /** Few people are in groups that are in groups: until one is met, looking through one's own few is enough. */
   private isInGroup(group: number): boolean {
-    if (!this.hasClosure) this.closeGroups()
+    if (this.hasClosure) return this.stamps[group] === this.stamp
+    const { partyRows, members, index } = this
+    if (group === index.userGroup) return true
+    let isNested = partyRows[index.userGroup * PARTY.width + PARTY.firstGroup] !== NONE
+    for (
+      let at = partyRows[this.user * PARTY.width + PARTY.firstGroup]!;
+      at !== NONE;
+      at = members[at * MEMBER.width + MEMBER.nextGroup]!
+    ) {
+      const joined = members[at * MEMBER.width + MEMBER.group]!
+      if (joined === group) return true
+      if (partyRows[joined * PARTY.width + PARTY.firstGroup] !== NONE) isNested = true
+    }
+    if (!isNested) return false
+    this.closeGroups()
     return this.stamps[group] === this.stamp
   }
 

@@ -17,7 +17,7 @@ import type {
 } from './fact.ts'
 import { FACT_KINDS } from './fact.ts'
 import { encodeComponent, namespaceOf } from './permission.ts'
-import { NameTable } from './name-table.ts'
+import { isAt, NameTable } from './name-table.ts'
 import type { FactReader } from './rule.ts'
 
 /**
@@ -123,13 +123,14 @@ const PARTY_COLD = {
   firstIssued: 10,
 } as const
 
-const MEMBER = { width: 2, group: 0, nextGroup: 1 } as const
+/** What the walk reads of a membership. */
+export const MEMBER = { width: 2, group: 0, nextGroup: 1 } as const
 const MEMBER_COLD = { width: 4, party: 0, prevGroup: 1, nextMember: 2, prevMember: 3 } as const
 
 export class FactsIndex implements FactReader {
   readonly partyTable = new Table(PARTY.width, PARTY_COLD.width)
-  readonly parties = new Map<string, number>()
   readonly partyText: string[] = []
+  readonly parties = new PartyNames(this.partyText)
   readonly kind = this.partyTable.hot.field(PARTY.kind)
   /** EXISTS, SUSPENDED, FULL. */
   readonly flags = this.partyTable.hot.field(PARTY.flags)
@@ -526,8 +527,8 @@ export class FactsIndex implements FactReader {
     const party = this.partyTable.take()
     this.flags.set(party, 0)
     const kept = flatten(text)
-    this.parties.set(kept, party)
     this.partyText[party] = kept
+    this.parties.add(party)
     const parsed = parseParty(text)
     switch (parsed.kind) {
       case 'system':
@@ -755,11 +756,16 @@ export class FactsIndex implements FactReader {
 
   /** The child whose component is `text` from `start` to `end`. */
   childAt(node: number, text: string, start: number, end: number): number {
-    if ((this.nodeFlags.get(node) & MANY_CHILDREN) !== 0)
+    const { data } = this.nodeTable.hot
+    if ((data[node * NODE.width + NODE.flags]! & MANY_CHILDREN) !== 0)
       return this.childTables.get(node)!.find(text, start, end)
-    for (let child = this.children.first(node); child !== NONE; child = this.children.after(child)) {
+    for (
+      let child = data[node * NODE.width + NODE.firstChild]!;
+      child !== NONE;
+      child = data[child * NODE.width + NODE.nextChild]!
+    ) {
       const name = this.component[child]!
-      if (name.length === end - start && text.startsWith(name, start)) return child
+      if (name.length === end - start && isAt(name, text, start)) return child
     }
     return NONE
   }
@@ -839,7 +845,7 @@ export class FactsIndex implements FactReader {
       known.add(node)
       return
     }
-    const table = new NameTable((child) => this.component[child]!)
+    const table = new NameTable(this.component)
     for (const child of this.children.of(parent)) table.add(child)
     this.childTables.set(parent, table)
     this.setNodeFlag(parent, MANY_CHILDREN, true)
@@ -1215,6 +1221,24 @@ export class FactsIndex implements FactReader {
     for (let party = 1; party < this.partyTable.size; party++) {
       if (this.kind.get(party) === kind && this.exists(party)) yield party
     }
+  }
+}
+
+/** Rows of parties by their text. */
+class PartyNames {
+  private readonly table: NameTable
+
+  constructor(texts: readonly string[]) {
+    this.table = new NameTable(texts)
+  }
+
+  get(text: string): number | undefined {
+    const row = this.table.find(text, 0, text.length)
+    return row === NONE ? undefined : row
+  }
+
+  add(row: number): void {
+    this.table.add(row)
   }
 }
 

@@ -5,13 +5,14 @@ import { NONE } from './columns.ts'
  * alone, since engines hash and compare slices the slow way.
  */
 export class NameTable {
-  private readonly nameOf: (row: number) => string
+  /** By row. */
+  private readonly names: readonly string[]
   /** Hash and row, side by side; a free slot has row NONE, one that was given back GONE. */
   private slots = new Int32Array(64).fill(NONE)
   private taken = 0
 
-  constructor(nameOf: (row: number) => string) {
-    this.nameOf = nameOf
+  constructor(names: readonly string[]) {
+    this.names = names
   }
 
   /** The row whose name is `text` from `start` to `end`, NONE when there is none. */
@@ -23,8 +24,8 @@ export class NameTable {
       const row = slots[at * 2 + 1]!
       if (row === NONE) return NONE
       if (slots[at * 2] === hash && row !== GONE) {
-        const name = this.nameOf(row)
-        if (name.length === end - start && text.startsWith(name, start)) return row
+        const name = this.names[row]!
+        if (name.length === end - start && isAt(name, text, start)) return row
       }
     }
   }
@@ -32,14 +33,14 @@ export class NameTable {
   /** Adds a row whose name is in no other. */
   add(row: number): void {
     if (++this.taken * 3 > this.slots.length) this.grow()
-    const name = this.nameOf(row)
+    const name = this.names[row]!
     this.insert(hashOf(name, 0, name.length), row)
   }
 
   remove(row: number): void {
     const { slots } = this
     const mask = (slots.length >> 1) - 1
-    const name = this.nameOf(row)
+    const name = this.names[row]!
     let at = hashOf(name, 0, name.length) & mask
     while (slots[at * 2 + 1] !== row) at = (at + 1) & mask
     slots[at * 2 + 1] = GONE
@@ -74,6 +75,12 @@ export class NameTable {
 }
 
 const GONE = -2
+
+/** Whether a name stands in a text from `start` on. Character by character: for names this short no call pays. */
+export function isAt(name: string, text: string, start: number): boolean {
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) !== text.charCodeAt(start + i)) return false
+  return true
+}
 
 // Different in every process, so that nobody can choose names that all fall together. No answer depends on it.
 // oxlint-disable-next-line no-restricted-properties -- see above
