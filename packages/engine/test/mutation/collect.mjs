@@ -1,0 +1,18 @@
+// Stands in for `node:test` while mutants are tested: it only notes what to run.
+const names = []
+const collected = []
+
+export function describe(name, body) {
+  names.push(name)
+  body()
+  names.pop()
+}
+
+export function test(name, body) {
+  collected.push({ name: [...names, name].join(' > '), body })
+}
+
+/** The tests noted since the last call. */
+export function takeCollected() {
+  return collected.splice(0)
+}
