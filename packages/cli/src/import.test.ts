@@ -163,6 +163,7 @@ describe('export', () => {
       { kind: 'user', id: 'ed' },
       { kind: 'resource', permission: a, owner: 'user:ed' },
       { kind: 'resource', permission: b, owner: 'user:ed', parent: a },
+      { kind: 'suspension', of: 'user:ed' },
     ].map((fact) => `${JSON.stringify(fact)}\n`)
     const options = { cwd: folder.dir, stdin: lines.join('') }
     jsonOf(await castellan(['import', '-', '--store', 'sqlite:tree.db', '--json'], options))

@@ -96,6 +96,24 @@ describe('castellan start', () => {
     jsonOf(await run('journal', 'verify'))
   })
 
+  test('tells its token to nobody who listens where it did before it was killed', async () => {
+    const { address } = await start()
+    await served?.kill()
+    let isAsked = false
+    const stranger = createHttpServer((_, response) => {
+      isAsked = true
+      response.end('{"status":"ok","allowed":false,"revision":1}')
+    }).listen(Number(new URL(address).port), '127.0.0.1')
+    await new Promise((resolve) => stranger.once('listening', resolve))
+    try {
+      jsonOf(await run('check', 'user:alice', 'a:b'))
+      jsonOf(await run('user', 'create', 'late'))
+    } finally {
+      stranger.close()
+    }
+    assert.equal(isAsked, false)
+  })
+
   test('begins anew where a first start was interrupted', async () => {
     const { dir } = folder
     jsonOf(await castellan(['init', join(dir, 'castellan-data.new'), '--json']))
