@@ -47,11 +47,9 @@ export function questionsOf(facts: readonly Fact[]): Questions {
     ...acting,
     ...idsOf(facts, 'token').map((id) => `token:${id}`),
     'user:nobody',
-    'app:nobody',
     'token:nobody',
-    'user:nobody/app:nobody',
-    ...(users[0] === undefined ? [] : [`user:${users[0]}/app:nobody`]),
-    ...(apps[0] === undefined ? [] : [`user:nobody/app:${apps[0]}`]),
+    `user:nobody/app:${apps[0] ?? 'nobody'}`,
+    `user:${users[0] ?? 'nobody'}/app:nobody`,
   ]
   const said = facts.flatMap((fact) => ('permission' in fact ? [fact.permission] : []))
   const around = said.flatMap((each) => [each, ...parents(each), ...beneath(each, facts)])
@@ -65,7 +63,7 @@ export function questionsOf(facts: readonly Fact[]): Questions {
   const groups = [...idsOf(facts, 'group'), 'admin'].map((id) => `manage:group:${id}`)
   const plain = [...around, ...others, ...groups]
   const managing = plain.filter((each) => !each.startsWith('manage')).map((each) => `manage:${each}`)
-  const unique = [...new Set([...plain, ...managing.filter((_, place) => place % 3 === 0)])]
+  const unique = [...new Set([...plain, ...managing.filter((_, place) => place % 6 === 0)])]
   return { actors, permissions: unique.filter((each) => isOfShape(each)) }
 }
 
