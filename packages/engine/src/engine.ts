@@ -1,6 +1,7 @@
 import { parseActor } from './actor.ts'
 import type {
   Asking,
+  BrokenLink,
   Claims,
   Explanation,
   HeldPermission,
@@ -193,11 +194,61 @@ export class Engine {
   /** Why, or why not and what would mend it. */
   explain(actor: string, permission: string, asking?: Asking): Explanation {
     const inquiry = this.inquiry(asking)
-    const explanation = explain(inquiry, actor, permission)
+    const found = explain(inquiry, actor, permission)
+    const explanation =
+      found.brokenLinks === undefined
+        ? found
+        : {
+            ...found,
+            brokenLinks: this.withoutNeedless(
+              actor,
+              inquiry.canonical(permission),
+              found.brokenLinks,
+              inquiry.now,
+            ),
+          }
     const circle = circleOf(inquiry)
     return {
       ...(circle === undefined ? explanation : redactExplanation(explanation, circle)),
       revision: this.current,
+    }
+  }
+
+  /**
+   * One fact may close two gaps of a pathway, or a shorter one beside it: so each set is tried out, and what it can
+   * do without is dropped. Only the smallest sets stay.
+   */
+  private withoutNeedless(
+    actor: string,
+    permission: string,
+    sets: readonly (readonly BrokenLink[])[],
+    now: number,
+  ): BrokenLink[][] {
+    const smaller = sets.map((set) => {
+      let kept = [...set]
+      for (const link of set) {
+        const rest = kept.filter((other) => other !== link)
+        if (rest.length > 0 && this.wouldMend(actor, permission, rest, now)) kept = rest
+      }
+      return kept
+    })
+    const least = Math.min(...smaller.map(({ length }) => length))
+    const once = new Map(
+      smaller.filter(({ length }) => length === least).map((set) => [JSON.stringify(set), set]),
+    )
+    return [...once.values()]
+  }
+
+  private wouldMend(actor: string, permission: string, links: readonly BrokenLink[], now: number): boolean {
+    const plan = new Plan(this.index, () => this.inquiry({ now }))
+    try {
+      for (const { mend } of links) {
+        if (mend === null) return false
+        plan.apply(plan.resolve(mend))
+      }
+      return this.inquiry({ now }).holds(actor, permission)
+    } finally {
+      plan.undo()
     }
   }
 
@@ -275,7 +326,7 @@ export class Engine {
       plan.undo()
       isUndone = true
       const losses = new Reach(this.inquiry(asking), effects, 'before')
-      const named = new Set([...alsoNamed, ...losses.named, ...gains.named])
+      const named = [...new Set([...alsoNamed, ...losses.named, ...gains.named])].sort(compareText)
       const questions = [...losses.questions(named)]
       const before = this.answerAll(questions, asking)
       plan.redo(effects)
@@ -287,11 +338,15 @@ export class Engine {
       plan.undo()
       isUndone = true
       const othersBefore = this.answerAll(others, asking)
-      return compareWorlds(
+      const items = compareWorlds(
         [...questions, ...others],
         [...before, ...othersBefore],
         [...after, ...othersAfter],
       )
+      // Each of the two lists is in order; together they may not be.
+      if (others.length > 0)
+        items.sort((a, b) => compareText(a.permission, b.permission) || compareText(a.actor, b.actor))
+      return items
     } finally {
       if (!isUndone) plan.undo()
     }

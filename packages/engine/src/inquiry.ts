@@ -14,7 +14,9 @@ import {
   validateUnrewritten,
 } from './permission.ts'
 import type { FactReader, Rule, RuleSetting } from './rule.ts'
+import { explodePlain } from './plain.ts'
 import { BUILT_IN_EXPLODERS, BUILT_IN_IMPLICATORS, type RuleBook, speaksOf } from './rule-book.ts'
+import { isOwner } from './rules/is-owner.ts'
 import { inOrder, SCANNERS } from './rules/scanners.ts'
 
 /** An actor looked up. A party without a row has no grant of its own, but an app acting for a user may have none and still exist. */
@@ -32,6 +34,8 @@ export interface Explosion {
   readonly strings: readonly string[]
   /** The node of each string, NONE where no fact names it. */
   readonly nodes: readonly number[]
+  /** Who owns the resource each string lies on, where that is known already. */
+  readonly owners: readonly number[] | undefined
 }
 
 /** By right. */
@@ -121,10 +125,18 @@ export class Inquiry {
   explode(permission: string): Explosion {
     const known = this.explosions.get(permission)
     if (known !== undefined) return known
-    const strings = this.explodeStrings(permission)
-    const explosion = { strings, nodes: strings.map((each) => this.index.findNode(each)) }
+    const explosion = this.explodePlain(permission) ?? this.explodeAny(permission)
     this.explosions.set(permission, explosion)
     return explosion
+  }
+
+  private explodePlain(permission: string): Explosion | undefined {
+    return this.rules.touches(namespaceOf(permission)) ? undefined : explodePlain(this.index, permission)
+  }
+
+  private explodeAny(permission: string): Explosion {
+    const strings = this.explodeStrings(permission)
+    return { strings, nodes: strings.map((each) => this.index.findNode(each)), owners: undefined }
   }
 
   /**
@@ -221,22 +233,32 @@ export class Inquiry {
   options(actor: ActorRef, explosion: Explosion): FoundOption[] {
     if (actor.kind === 'system') return [{ permission: explosion.strings[0]!, by: 'is-system', data: {} }]
     const options: FoundOption[] = []
-    for (const permission of explosion.strings) {
-      for (const rule of BUILT_IN_IMPLICATORS) {
-        if (!(rule.actors as readonly string[]).includes(actor.kind)) continue
-        const data = rule.implies(actor.text, permission, this.index)
-        if (data !== undefined) options.push({ permission, by: rule.id, data })
-      }
-      for (const rule of this.rules.implicators) {
-        if (!(rule.actors ?? ['user']).includes(actor.kind) || !speaksOf(rule, namespaceOf(permission)))
-          continue
-        const data = ask(rule, () => rule.implies(actor.text, permission, this.setting))
-        if (data === undefined) continue
-        if (!isPlainObject(data)) throw new RuleError(rule.id, 'answered neither undefined nor data')
-        options.push({ permission, by: rule.id, data })
-      }
+    for (const [place, permission] of explosion.strings.entries()) {
+      if (explosion.owners === undefined) this.addBuiltIn(options, actor, permission)
+      else if (actor.kind === 'user' && explosion.owners[place] === actor.row)
+        options.push({ permission, by: isOwner.id, data: {} })
+      this.addRegistered(options, actor, permission)
     }
     return options
+  }
+
+  private addBuiltIn(options: FoundOption[], actor: ActorRef, permission: string): void {
+    for (const rule of BUILT_IN_IMPLICATORS) {
+      if (!(rule.actors as readonly string[]).includes(actor.kind)) continue
+      const data = rule.implies(actor.text, permission, this.index)
+      if (data !== undefined) options.push({ permission, by: rule.id, data })
+    }
+  }
+
+  private addRegistered(options: FoundOption[], actor: ActorRef, permission: string): void {
+    for (const rule of this.rules.implicators) {
+      if (!(rule.actors ?? ['user']).includes(actor.kind) || !speaksOf(rule, namespaceOf(permission)))
+        continue
+      const data = ask(rule, () => rule.implies(actor.text, permission, this.setting))
+      if (data === undefined) continue
+      if (!isPlainObject(data)) throw new RuleError(rule.id, 'answered neither undefined nor data')
+      options.push({ permission, by: rule.id, data })
+    }
   }
 
   /** Active links that reach the actor, in the order of the scanners. */

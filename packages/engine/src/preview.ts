@@ -6,6 +6,7 @@ import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './fa
 import { findHolders } from './holders.ts'
 import type { Inquiry } from './inquiry.ts'
 import { compareText, isAtOrBeneath, namespaceOf } from './permission.ts'
+import { plainNodes } from './plain.ts'
 
 /**
  * What a change reaches in one world, before it or after it: the permissions it names and those of the grants that
@@ -267,21 +268,58 @@ export class Reach {
    * The questions for which this world's answer may differ from the other's.
    *
    * @param named - permissions of both worlds
+   * @returns in the order of `named`, then by actor
    */
   *questions(named: Iterable<string>): Generator<AskedOnce> {
-    const touching = byPermission(this.touched)
-    const comparing = byPermission(this.compared)
+    if (this.touched.size === 0 && this.compared.size === 0) return
+    const touching = new ByPermission(this.inquiry, this.touched)
+    const comparing = new ByPermission(this.inquiry, this.compared)
     for (const permission of named) {
-      const touched = new Set<string>()
-      const compared = new Set<string>()
-      for (const enough of this.inquiry.explode(permission).strings) {
-        for (const actor of touching.get(enough) ?? NOBODY) touched.add(actor)
-        for (const actor of comparing.get(enough) ?? NOBODY) compared.add(actor)
+      const touched = touching.actorsFor(permission)
+      const compared = comparing.actorsFor(permission)
+      for (const actor of [...new Set([...touched, ...compared])].sort(compareText)) {
+        if (actor !== 'system') yield { actor, permission, isTouched: touched.has(actor) }
       }
-      for (const actor of touched) if (actor !== 'system') yield { actor, permission, isTouched: true }
-      for (const actor of compared)
-        if (actor !== 'system' && !touched.has(actor)) yield { actor, permission, isTouched: false }
     }
+  }
+}
+
+/** Actors by the strings through which something of theirs may differ. */
+class ByPermission {
+  private readonly inquiry: Inquiry
+  private readonly byString = new Map<string, string[]>()
+  /** The same by node; undefined when some string has none. */
+  private byNode: Map<number, readonly string[]> | undefined = new Map()
+
+  constructor(inquiry: Inquiry, through: ReadonlyMap<string, ReadonlySet<string>>) {
+    this.inquiry = inquiry
+    for (const [actor, permissions] of through) {
+      for (const permission of permissions) {
+        const actors = this.byString.get(permission)
+        if (actors === undefined) this.byString.set(permission, [actor])
+        else actors.push(actor)
+      }
+    }
+    for (const [permission, actors] of this.byString) {
+      const node = inquiry.index.findNode(permission)
+      if (node === NONE) this.byNode = undefined
+      this.byNode?.set(node, actors)
+    }
+  }
+
+  /** Those with a string that is enough for the permission. */
+  actorsFor(permission: string): Set<string> {
+    const found = new Set<string>()
+    if (this.byString.size === 0) return found
+    const { inquiry, byNode } = this
+    const isPlain = byNode !== undefined && !inquiry.rules.touches(namespaceOf(permission))
+    const nodes = isPlain ? plainNodes(inquiry.index, permission) : undefined
+    if (nodes !== undefined)
+      for (const node of nodes) for (const actor of byNode!.get(node) ?? NOBODY) found.add(actor)
+    else
+      for (const enough of inquiry.explode(permission).strings)
+        for (const actor of this.byString.get(enough) ?? NOBODY) found.add(actor)
+    return found
   }
 }
 
@@ -294,19 +332,7 @@ export interface AskedOnce {
 
 const NOBODY: readonly string[] = []
 
-function byPermission(through: ReadonlyMap<string, ReadonlySet<string>>): Map<string, string[]> {
-  const found = new Map<string, string[]>()
-  for (const [actor, permissions] of through) {
-    for (const permission of permissions) {
-      const actors = found.get(permission)
-      if (actors === undefined) found.set(permission, [actor])
-      else actors.push(actor)
-    }
-  }
-  return found
-}
-
-/** Puts the two answers to each question side by side. @returns ordered by permission, then actor */
+/** Puts the two answers to each question side by side. */
 export function compareWorlds(
   questions: readonly AskedOnce[],
   before: readonly boolean[],
@@ -318,5 +344,5 @@ export function compareWorlds(
     else if (before[i] === false && after[i] === true) items.push({ change: 'gained', actor, permission })
     else if (before[i] === true && isTouched) items.push({ change: 'kept', actor, permission })
   }
-  return items.sort((a, b) => compareText(a.permission, b.permission) || compareText(a.actor, b.actor))
+  return items
 }
