@@ -29,7 +29,7 @@ import type { FactReader } from './rule.ts'
  * The index believes what it is given: `plan.ts` decides what may become a fact.
  */
 
-export const KIND_SYSTEM = 0
+const KIND_SYSTEM = 0
 export const KIND_USER = 1
 export const KIND_GROUP = 2
 export const KIND_APP = 3
@@ -50,7 +50,7 @@ const CROWDED = 24
 /** Children of one node beyond which they are looked up by name instead of walked. */
 const SIBLINGS_MAX = 8
 
-export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
+const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
 /** A namespace as the walk needs it; one object for as long as the namespace is there. */
 export interface Root {

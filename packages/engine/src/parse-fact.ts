@@ -91,7 +91,7 @@ function parseChange(value: unknown): Change {
 }
 
 /** Puts a place in front of the path of what goes wrong inside. */
-export function within<Result>(place: string, parse: () => Result): Result {
+function within<Result>(place: string, parse: () => Result): Result {
   try {
     return parse()
   } catch (error) {

@@ -18,7 +18,7 @@ type Growing = { -readonly [Field in keyof State]: State[Field] }
  * @param linksOf - which links to follow: those active now, or what is stored
  * @param isAsked - whose options and links are looked at; others end the walk
  */
-export function reachableStates(
+function reachableStates(
   inquiry: Inquiry,
   actorText: string,
   permission: string,

@@ -61,7 +61,7 @@ export function world(facts: readonly Fact[], options: EngineOptions = {}): Engi
 export const NOON = Date.parse('2026-06-01T12:00:00.000Z')
 export const at = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
-export const CATALOG = [
+const CATALOG = [
   { name: 'a', description: 'for examples' },
   { name: 'proj', description: 'projects, without modes' },
   { name: 'doc', description: 'documents', modes: ['see', 'read', 'write'] },

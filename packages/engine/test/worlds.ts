@@ -386,7 +386,7 @@ function beneath(permission: string, facts: readonly Fact[]): string[] {
 }
 
 /** The built-in namespaces bound what may stand beneath them. */
-export function isOfShape(permission: string): boolean {
+function isOfShape(permission: string): boolean {
   const [namespace, ...rest] = permission.split(':')
   if (namespace === 'manage') return rest.length === 0 || isOfShape(rest.join(':'))
   if (namespace === 'fs')
