@@ -466,7 +466,7 @@ export class Engine {
     if (!('add' in wish) || wish.add.kind !== 'grant') return result
     const { issuer, permission, expiresAt } = wish.add
     const isOver = expiresAt !== undefined && now >= Date.parse(expiresAt)
-    return { ...result, effective: !isOver && this.inquiry({ now }).holds(issuer, permission) }
+    return { ...result, effective: !isOver && this.checkOne(issuer, permission, { now }) }
   }
 
   private requirePreconditions(plan: Plan, changes: readonly Change[], options: ChangeOptions): void {

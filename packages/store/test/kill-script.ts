@@ -1,7 +1,7 @@
 import type { Change, Fact, FactKey } from '@castellan/engine'
 import { makeChance } from '@castellan/store/suite'
 
-const CALLERS = 8
+export const CALLERS = 8
 const USERS = Array.from({ length: 12 }, (_, i) => `u${i}`)
 
 export const BASICS: readonly Change[] = [
@@ -10,7 +10,7 @@ export const BASICS: readonly Change[] = [
   ...USERS.map((id) => ({ add: { kind: 'user', id } as const })),
 ]
 
-function idOf(round: string, caller: number, n: number): string {
+export function idOf(round: string, caller: number, n: number): string {
   return `${round}/${caller}/${n}`
 }
 

@@ -12,7 +12,8 @@ export function test(name, body) {
   collected.push({ name: [...names, name].join(' > '), body })
 }
 
-/** The tests noted since the last call. */
+/** The tests noted since the last call, which may have ended in the middle of a file. */
 export function takeCollected() {
+  names.length = 0
   return collected.splice(0)
 }

@@ -1,13 +1,15 @@
 // What `npm run mutate` brings to Stryker: a runner of tests and a rule for what is not worth mutating.
 import { readdirSync } from 'node:fs'
 import { registerHooks } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { takeCollected } from './collect.mjs'
 
 /** Long runs over random input: what they would find is found sooner by `mutation/worlds.test.ts`. */
 const LEFT_OUT = new Set(['agree.test.ts', 'fuzz.test.ts'])
-const FOLDERS = ['packages/engine/test/mutation', 'packages/engine/test', 'packages/engine/src']
+/** Takes seconds on chains that shorter tests follow too. */
+const LEFT_OUT_TEST = 'check, explain and holders follow a pathway of any length'
+const FOLDERS = ['packages/engine/test', 'packages/engine/test/mutation', 'packages/engine/src']
 const COLLECTOR = new URL('collect.mjs', import.meta.url).href
 
 /**
@@ -15,24 +17,29 @@ const COLLECTOR = new URL('collect.mjs', import.meta.url).href
  * test file, as the stock runners have it, takes a hundred times as long.
  */
 class InProcessRunner {
-  tests
+  files
+  reloads = 0
   ns = (globalThis.__stryker__ ??= {})
 
   capabilities() {
-    // Mutants of what runs while modules load get a fresh worker from Stryker.
+    // Mutants of what runs while the sources load get a fresh worker from Stryker.
     return { reloadEnvironment: false }
   }
 
   async dryRun() {
     await this.load()
     const results = []
-    for (const { id, name, fileName, body } of this.tests) {
-      const start = performance.now()
-      this.ns.currentTestId = id
-      const failureMessage = await failureOf(body)
-      this.ns.currentTestId = undefined
-      const timeSpentMs = performance.now() - start
-      results.push({ id, name, fileName, timeSpentMs, status: failureMessage === undefined ? 0 : 1, failureMessage })
+    for (const { setUpId, setUpMs, fileName, tests } of this.files) {
+      results.push({ id: setUpId, name: setUpId, fileName, timeSpentMs: setUpMs, status: 0 })
+      for (const { id, body } of tests) {
+        const start = performance.now()
+        this.ns.currentTestId = id
+        const failureMessage = await failureOf(body)
+        this.ns.currentTestId = undefined
+        const timeSpentMs = performance.now() - start
+        const status = failureMessage === undefined ? 0 : 1
+        results.push({ id, name: id, fileName, timeSpentMs, status, failureMessage })
+      }
     }
     return { status: 'complete', tests: results, mutantCoverage: this.ns.mutantCoverage }
   }
@@ -45,31 +52,45 @@ class InProcessRunner {
     try {
       await this.load()
     } catch (error) {
-      return { status: 'killed', killedBy: [], failureMessage: `it does not load: ${error}`, nrOfTests: 0 }
+      return killed([], `it does not load: ${String(error)}`, 0)
     }
     ns.activeMutant = activeMutant.id
     const wanted = testFilter && new Set(testFilter)
     const killedBy = []
     let message = ''
     let nrOfTests = 0
-    for (const { id, body } of this.tests) {
-      if (wanted?.has(id) === false) continue
+    for await (const { id, body } of this.wantedTests(wanted)) {
       nrOfTests++
       const failureMessage = await failureOf(body)
-      if (hitLimit !== undefined && ns.hitCount > hitLimit) return { status: 'timeout', reason: 'hit limit reached' }
+      if (hitLimit !== undefined && ns.hitCount > hitLimit)
+        return { status: 'timeout', reason: 'hit limit reached' }
       if (failureMessage === undefined) continue
       killedBy.push(id)
       message ||= failureMessage
       if (!disableBail) break
     }
-    return killedBy.length > 0
-      ? { status: 'killed', killedBy, failureMessage: message, nrOfTests }
-      : { status: 'survived', nrOfTests }
+    return killedBy.length > 0 ? killed(killedBy, message, nrOfTests) : { status: 'survived', nrOfTests }
+  }
+
+  /** What a file works out before its tests run is worked out again where the mutant has a say in it. */
+  async *wantedTests(wanted) {
+    for (const { setUpId, fileName, tests } of this.files) {
+      if (wanted?.has(setUpId) !== true) {
+        for (const each of tests) if (wanted?.has(each.id) !== false) yield each
+        continue
+      }
+      const body = async () => {
+        takeCollected()
+        await import(`${pathToFileURL(fileName).href}?again=${++this.reloads}`)
+      }
+      yield { id: setUpId, body }
+      yield* testsOf(fileName)
+    }
   }
 
   /** From the sandbox, which is the working folder of a worker. */
   async load() {
-    if (this.tests !== undefined) return
+    if (this.files !== undefined) return
     const base = pathToFileURL(process.cwd()).href
     registerHooks({
       resolve: (specifier, context, next) =>
@@ -77,17 +98,31 @@ class InProcessRunner {
           ? { url: COLLECTOR, shortCircuit: true }
           : next(specifier, context),
     })
-    this.tests = []
+    await import(`${base}/packages/engine/src/index.ts`)
+    this.files = []
     for (const folder of FOLDERS) {
       for (const file of readdirSync(folder).sort()) {
         if (!file.endsWith('.test.ts') || LEFT_OUT.has(file)) continue
         const fileName = join(process.cwd(), folder, file)
+        const setUpId = `${file}: set-up`
+        const start = performance.now()
+        this.ns.currentTestId = setUpId
         await import(pathToFileURL(fileName).href)
-        for (const { name, body } of takeCollected())
-          this.tests.push({ id: `${file}: ${name}`, name: `${file}: ${name}`, fileName, body })
+        this.ns.currentTestId = undefined
+        this.files.push({ setUpId, setUpMs: performance.now() - start, fileName, tests: testsOf(fileName) })
       }
     }
   }
+}
+
+function testsOf(fileName) {
+  return takeCollected()
+    .filter(({ name }) => !name.endsWith(LEFT_OUT_TEST))
+    .map(({ name, body }) => ({ id: `${basename(fileName)}: ${name}`, body }))
+}
+
+function killed(killedBy, failureMessage, nrOfTests) {
+  return { status: 'killed', killedBy, failureMessage, nrOfTests }
 }
 
 async function failureOf(body) {
@@ -109,9 +144,12 @@ class WordingIgnorer {
     for (let at = path; at !== null && !at.isFunction() && !at.isStatement(); at = at.parentPath) {
       const { parent } = at
       const isInError =
-        parent.type === 'NewExpression' && /Error$/.test(parent.callee.name) && parent.arguments.includes(at.node)
+        parent.type === 'NewExpression' &&
+        parent.callee.name?.endsWith('Error') &&
+        parent.arguments.includes(at.node)
       const isSaid = parent.type === 'CallExpression' && SAYING.has(parent.callee.name)
-      const isField = parent.type === 'ObjectProperty' && parent.value === at.node && FIELDS.has(parent.key.name)
+      const isField =
+        parent.type === 'ObjectProperty' && parent.value === at.node && FIELDS.has(parent.key.name)
       if (isInError || isSaid || isField) return 'wording only'
     }
     return undefined
