@@ -39,7 +39,7 @@ import { FactsIndex } from './facts-index.ts'
 import { findHolders, holderOf } from './holders.ts'
 import { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
-import { factKey, parseFactKey } from './parse-fact.ts'
+import { factKey, parseFactKey, parseText } from './parse-fact.ts'
 import { compareText } from './permission.ts'
 import { findPermissions } from './permissions-of.ts'
 import { Plan } from './plan.ts'
@@ -61,10 +61,15 @@ export interface EngineOptions {
   /** Rules of one's own, after the built-in ones. */
   readonly rules?: readonly Rule[]
   /** Namespaces declared besides the built-in ones. */
-  readonly catalog?: readonly Omit<NamespaceFact, 'kind'>[]
+  readonly catalog?: Catalog
   /** Milliseconds since 1970, UTC. Default `Date.now`. */
   readonly now?: () => number
 }
+
+/** Declarations in a list, or by name as in a world file. */
+export type Catalog =
+  | readonly Omit<NamespaceFact, 'kind'>[]
+  | Readonly<Record<string, Omit<NamespaceFact, 'kind' | 'name'>>>
 
 export interface ChangeOptions {
   /** Who the journal names. Default: `as`. */
@@ -123,7 +128,8 @@ export class Engine {
       if (isOut === undefined) leftOut.set(name, (isOut = touched.touches(name)))
       return isOut
     })
-    for (const namespace of options.catalog ?? []) this.state({ kind: 'namespace', ...namespace })
+    for (const namespace of namespacesOf(options.catalog ?? []))
+      this.state({ kind: 'namespace', ...namespace })
     if (options.verified === true) this.index.load(options.facts ?? [])
     else for (const fact of options.facts ?? []) this.state(fact)
     this.index.pack()
@@ -436,8 +442,9 @@ export class Engine {
     const max = options.changesMax ?? LIMITS.changesMax
     if (changes.length > max)
       throw new LimitExceededError('changesMax', max, `${changes.length} changes in one call`)
-    if (options.reason !== undefined && options.reason.length > LIMITS.textMax)
-      throw new LimitExceededError('textMax', LIMITS.textMax, 'the reason is too long')
+    if (!Number.isFinite(options.now)) throw new FactInvalidError('now', 'not a number of milliseconds')
+    if (options.reason !== undefined) parseText(options.reason, 'reason')
+    if (options.actor !== undefined) parseActor(options.actor)
     const caller = options.as ?? 'system'
     parseActor(caller)
     const inquire = (): Inquiry => this.inquiry({ now: options.now, viewer: caller })
@@ -643,6 +650,11 @@ function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): Ask
   for (const { actor, permission } of second)
     if (asked.get(permission)?.has(actor) !== true) others.push({ actor, permission, isTouched: false })
   return others
+}
+
+function namespacesOf(catalog: Catalog): readonly Omit<NamespaceFact, 'kind'>[] {
+  if (Array.isArray(catalog)) return catalog as readonly Omit<NamespaceFact, 'kind'>[]
+  return Object.entries(catalog).map(([name, rest]) => ({ ...rest, name }))
 }
 
 function changeKey(key: FactKey): string {

@@ -290,11 +290,16 @@ function ownersOf(inquiry: Inquiry, permission: string): string[] {
   for (const each of inquiry.explode(rest).strings) {
     const resource = inquiry.index.resource(each)
     if (resource === undefined) continue
-    const maySee =
-      inquiry.viewer === 'system' || inquiry.holds(inquiry.viewer, seeingOf(inquiry, resource.permission))
-    if (maySee) owners.add(resource.owner)
+    if (maySee(inquiry, resource.permission)) owners.add(resource.owner)
   }
   return [...owners].slice(0, 20)
+}
+
+/** Who may ask about anyone, or manages the resource, or holds anything of it. */
+function maySee(inquiry: Inquiry, resource: string): boolean {
+  return ['castellan:check', `manage:${resource}`, seeingOf(inquiry, resource)].some((enough) =>
+    inquiry.holds(inquiry.viewer, enough),
+  )
 }
 
 /** The weakest right on a resource. */

@@ -255,7 +255,11 @@ function readString(raw: Raw, field: string): string | undefined {
 
 function readText(raw: Raw, field: string): string | undefined {
   const text = readString(raw, field)
-  if (text === undefined) return undefined
+  return text === undefined ? undefined : parseText(text, field)
+}
+
+/** Words for people: a name, a description, a reason. @throws {FactInvalidError | LimitExceededError} */
+export function parseText(text: string, field: string): string {
   if (text === '' && field === 'name') throw new FactInvalidError(field, 'it is empty')
   if (/[\p{Cc}\p{Cs}]/u.test(text))
     throw new FactInvalidError(field, 'it has a control character or a lone surrogate')
