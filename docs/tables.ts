@@ -1,0 +1,196 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { LIMITS, openEngine } from '@castellan/engine'
+import { MEANINGS } from '@castellan/protocol'
+import { environmentName, SERVER_LIMITS, SETTING_NAMES, settingsShape } from '@castellan/server'
+import type { CommandGroup, CommandSpec, OptionSpec } from '../packages/cli/src/command.ts'
+import { commands } from '../packages/cli/src/commands.ts'
+import { DECISIONS } from '../packages/server/src/decisions.ts'
+
+/** A part of a page that is written from the code. */
+export interface TableSpec {
+  readonly page: string
+  /** As in `<!-- name -->`. */
+  readonly name: string
+  write(): Promise<string> | string
+}
+
+export const TABLES: readonly TableSpec[] = [
+  { page: 'docs/cli.md', name: 'commands', write: writeCommands },
+  { page: 'docs/http.md', name: 'routes', write: writeRoutes },
+  { page: 'docs/http.md', name: 'errors', write: writeErrors },
+  { page: 'docs/rules.md', name: 'built-in rules', write: writeRules },
+  { page: 'docs/concepts.md', name: 'namespaces', write: writeNamespaces },
+  { page: 'docs/operations.md', name: 'settings', write: writeSettings },
+  { page: 'docs/operations.md', name: 'limits of the model', write: writeModelLimits },
+  { page: 'docs/operations.md', name: 'limits of the server', write: writeServerLimits },
+]
+
+// ---- the command
+
+function writeCommands(): string {
+  const sections = Map.groupBy(commands, (command) => command.heading ?? 'Run')
+  return [...sections]
+    .map(([heading, list]) => `## ${heading}\n\n${list.map((command) => sayCommand(command, [])).join('')}`)
+    .join('')
+}
+
+function sayCommand(command: CommandSpec | CommandGroup, before: readonly string[]): string {
+  const path = [...before, command.name]
+  if (!('commands' in command)) return sayOne(command, path)
+  if (command.name === 'preview') return sayPreview(command)
+  const { own: alone, summary } = command
+  const own = alone === undefined ? '' : sayOne({ ...alone, summary, details: sentence(alone.summary) }, path)
+  return own + command.commands.map((inner) => sayCommand(inner, path)).join('')
+}
+
+function sayOne(
+  { args, summary, details, options = [], examples }: CommandSpec,
+  path: readonly string[],
+): string {
+  const usage = ['castellan', ...path, ...(args === undefined ? [] : [args])].join(' ')
+  return [
+    `### \`${usage}\``,
+    `${sentence(summary)}${details === undefined ? '' : ` ${details}`}`,
+    ...(options.length === 0 ? [] : [options.map(sayOption).join('\n')]),
+    sayExamples(examples),
+    '',
+  ].join('\n\n')
+}
+
+function sayOption({ flags, doc, choices, isRequired }: OptionSpec): string {
+  const notes = [
+    ...(choices === undefined ? [] : [`one of ${choices.map((choice) => `\`${choice}\``).join(', ')}`]),
+    ...(isRequired === true ? ['required'] : []),
+  ]
+  return `- \`${flags}\`: ${doc}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`
+}
+
+function sayPreview({ summary, details = '', examples, commands: inner }: CommandGroup): string {
+  const names = inner.flatMap((command) =>
+    'commands' in command
+      ? command.commands.map(({ name }) => `\`${command.name} ${name}\``)
+      : [`\`${command.name}\``],
+  )
+  return [
+    '### `castellan preview <command…>`',
+    `${sentence(summary)} ${details} There are: ${names.join(', ')}. Each takes what it takes without \`preview\`, and:`,
+    '- `--limit <n>`: how many at most; default: all\n- `--cursor <cursor>`: go on where a page ended',
+    sayExamples(examples),
+    '',
+  ].join('\n\n')
+}
+
+function sayExamples(examples: readonly string[]): string {
+  return `For example ${examples.map((example) => `\`${example}\``).join(', or ')}.`
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
+}
+
+// ---- HTTP
+
+const ROUTES = new URL('../packages/server/src/routes/', import.meta.url)
+const DECISION_DOCS: Readonly<Record<string, string>> = {
+  '/v1/check': 'does an actor hold any of some permissions',
+  '/v1/check-each': 'up to 1,000 such questions, each answered for itself',
+}
+
+async function writeRoutes(): Promise<string> {
+  const rows = Object.keys(DECISIONS).map((path) => [`\`POST ${path}\``, DECISION_DOCS[path] ?? ''])
+  for (const { method, path, doc } of await loadRoutes()) rows.push([`\`${method} ${path}\``, doc])
+  return table(['route', 'does'], rows)
+}
+
+interface RouteSeen {
+  readonly method: string
+  readonly path: string
+  readonly doc: string
+}
+
+/** Every file of the folder is a group of routes: a new one is found here as well. */
+async function loadRoutes(): Promise<RouteSeen[]> {
+  const order = ['questions.ts', 'grants.ts', 'changes.ts', 'tokens.ts']
+  const rank = (name: string): number => (order.indexOf(name) + order.length + 1) % (order.length + 1)
+  const files = readdirSync(fileURLToPath(ROUTES))
+    .filter((name) => /^\w+\.ts$/.test(name))
+    .sort((a, b) => rank(a) - rank(b))
+  const modules = await Promise.all(
+    files.map((name) => import(new URL(name, ROUTES).href) as Promise<Record<string, unknown>>),
+  )
+  return modules
+    .flatMap((module) => Object.values(module).filter((value) => Array.isArray(value)))
+    .flatMap((routes) => routes as readonly RouteSeen[])
+}
+
+function writeErrors(): string {
+  const rows = Object.entries(MEANINGS).map(([code, { status, title }]) => [
+    `\`${code}\``,
+    String(status),
+    title,
+  ])
+  return table(['code', 'status', 'means'], rows)
+}
+
+// ---- the model
+
+function writeRules(): string {
+  const rows = openEngine()
+    .rules()
+    .map(({ kind, id, doc }) => [kind, `\`${id}\``, doc])
+  return table(['kind', 'id', 'does'], rows)
+}
+
+function writeNamespaces(): string {
+  const rows = openEngine()
+    .catalog()
+    .map(({ name, description, modes = [] }) => [`\`${name}\``, description, modes.join(' < ')])
+  return table(['namespace', 'is', 'modes'], rows)
+}
+
+// ---- settings and limits
+
+function writeSettings(): string {
+  const defaults = settingsShape.parse({})
+  const rows = SETTING_NAMES.map((name) => [
+    `\`${name}\``,
+    `\`${environmentName(name)}\``,
+    `\`${JSON.stringify(defaults[name])}\``,
+    settingsShape.shape[name].description ?? '',
+  ])
+  return table(['setting', 'environment', 'default', 'is'], rows)
+}
+
+/** What stands above each limit says its unit and its reason. */
+function writeModelLimits(): string {
+  const docs = docsIn('../packages/engine/src/limits.ts')
+  return limitTable(LIMITS, docs)
+}
+
+function writeServerLimits(): string {
+  const docs = docsIn('../packages/server/src/server.ts')
+  return limitTable(SERVER_LIMITS, docs)
+}
+
+function limitTable(limits: object, docs: ReadonlyMap<string, string>): string {
+  const rows = Object.entries(limits).map(([name, value]) => [
+    `\`${name}\``,
+    Number(value).toLocaleString('en'),
+    (docs.get(name) ?? '').replace(/ Default [\d,]+\.$/, ''),
+  ])
+  return table(['limit', 'at most', 'of'], rows)
+}
+
+function docsIn(path: string): Map<string, string> {
+  const text = readFileSync(new URL(path, import.meta.url), 'utf8')
+  const found = text.matchAll(/^ *\/\*\* (?<doc>.*) \*\/\n *(?:readonly )?(?<name>\w+):/gm)
+  return new Map([...found].map(({ groups }) => [groups!['name']!, groups!['doc']!]))
+}
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings, headings.map(() => '---'), ...rows]
+  return lines
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |\n`)
+    .join('')
+}
