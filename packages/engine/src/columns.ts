@@ -121,27 +121,6 @@ export class Field {
   }
 }
 
-export class FloatColumn {
-  private data = new Float64Array(16)
-
-  get(row: number): number {
-    return this.data[row]!
-  }
-
-  set(row: number, value: number): void {
-    if (row >= this.data.length) {
-      const grown = new Float64Array(Math.ceil((row + 1) * 1.25))
-      grown.set(this.data)
-      this.data = grown
-    }
-    this.data[row] = value
-  }
-
-  reorder(order: Int32Array): void {
-    this.data = Float64Array.from(order, (row) => this.data[row] ?? 0)
-  }
-}
-
 /** Lists of rows, one for each owner: `head` is a field of the owner's row, `next` and `prev` are of the listed row's. */
 export class Chains {
   readonly head: Field

@@ -1,6 +1,6 @@
 import { parseParty } from './actor.ts'
 import { BUILT_IN_NAMESPACES, isBuiltInNamespace } from './catalog.ts'
-import { Chains, flatten, FloatColumn, NONE, Table } from './columns.ts'
+import { Chains, flatten, NONE, Table } from './columns.ts'
 import { invariant } from './errors.ts'
 import type {
   AppFact,
@@ -207,7 +207,8 @@ export class FactsIndex implements FactReader {
   readonly grantNode = this.grantTable.cold.field(GRANT_COLD.node)
   /** EXPIRES, TO_GROUP. */
   private readonly grantFlags = this.grantTable.hot.field(GRANT.flags)
-  private readonly expiries = new FloatColumn()
+  /** Milliseconds, of those that expire. */
+  private readonly expiries = new Map<number, number>()
   readonly grantsOn = new Chains(
     this.nodeTable.hot.field(NODE.firstGrant),
     this.grantTable.hot.field(GRANT.nextOn),
@@ -234,6 +235,8 @@ export class FactsIndex implements FactReader {
   readonly userGroup: number
   /** Between `load` and `pack` grants are in no lists yet, and nothing may be asked. */
   private isLoading = false
+  private lastIssuer = 'system'
+  private lastIssuerRow = SYSTEM
 
   constructor() {
     for (const kind of FACT_KINDS) this.retired.set(kind, new Set())
@@ -450,9 +453,9 @@ export class FactsIndex implements FactReader {
     partyTable.cold.follow(newOf, partyTable.size, ownedBy.head)
     grantTable.cold.follow(newOf, grantTable.size, this.grantNode)
 
-    const components = Array.from(order, (node) => this.component[node]!)
-    this.component.length = 0
-    for (const component of components) this.component.push(component)
+    const components = this.component.slice()
+    for (let node = 0; node < order.length; node++) this.component[node] = components[order[node]!]!
+    this.component.length = order.length
     for (const root of this.roots.values()) root.node = newOf[root.node]!
     renameKeys(this.childTables, newOf)
     for (const table of this.childTables.values()) table.follow(newOf)
@@ -488,7 +491,7 @@ export class FactsIndex implements FactReader {
   private packGrants(): void {
     const rows = this.grantsByNode()
     const newOf = this.grantTable.reorder(rows)
-    this.expiries.reorder(rows)
+    renameKeys(this.expiries, newOf)
     renameKeys(this.extras, newOf)
     renameKeys(this.reasons, newOf)
     this.crowds.clear()
@@ -1013,7 +1016,7 @@ export class FactsIndex implements FactReader {
   // ---- grants
 
   private putGrant(fact: GrantFact, isNew: boolean): void {
-    const issuer = this.internParty(fact.issuer)
+    const issuer = this.internIssuer(fact.issuer)
     const holder = this.internParty(fact.holder)
     const node = this.internNode(fact.permission)
     const known = isNew ? NONE : this.grantAt(node, holder, issuer)
@@ -1021,10 +1024,20 @@ export class FactsIndex implements FactReader {
     const toGroup = this.kind.get(holder) === KIND_GROUP ? TO_GROUP : 0
     this.grantFlags.set(grant, fact.expiresAt === undefined ? toGroup : toGroup | EXPIRES)
     if (fact.expiresAt !== undefined) this.expiries.set(grant, Date.parse(fact.expiresAt))
+    else if (known !== NONE) this.expiries.delete(grant)
     if (!isEmpty(fact.extra)) this.extras.set(grant, fact.extra)
     else if (known !== NONE) this.extras.delete(grant)
     if (fact.reason !== undefined) this.reasons.set(grant, fact.reason)
     else if (known !== NONE) this.reasons.delete(grant)
+  }
+
+  /** Grants come from a store by issuer: most have that of the one before. */
+  private internIssuer(text: string): number {
+    if (text !== this.lastIssuer) {
+      this.lastIssuerRow = this.internParty(text)
+      this.lastIssuer = text
+    }
+    return this.lastIssuerRow
   }
 
   private makeGrant(node: number, holder: number, issuer: number): number {
@@ -1076,6 +1089,7 @@ export class FactsIndex implements FactReader {
         this.setNodeFlag(node, CROWD, false)
       }
     }
+    this.expiries.delete(grant)
     this.extras.delete(grant)
     this.reasons.delete(grant)
     this.grantNode.set(grant, NONE)
@@ -1127,7 +1141,7 @@ export class FactsIndex implements FactReader {
 
   /** Milliseconds; Infinity when it does not expire. */
   expiryOf(grant: number): number {
-    return (this.grantFlags.get(grant) & EXPIRES) === 0 ? Infinity : this.expiries.get(grant)
+    return (this.grantFlags.get(grant) & EXPIRES) === 0 ? Infinity : this.expiries.get(grant)!
   }
 
   grantExtra(grant: number): JsonObject {
