@@ -22,7 +22,11 @@ function engineOf(...facts: readonly Fact[]): Engine {
   return world([alice.exists, bob.exists, editor.exists, ...facts])
 }
 
-function refused(engine: Engine, changes: readonly Change[], code: AnyCastellanError['code']): AnyCastellanError {
+function refused(
+  engine: Engine,
+  changes: readonly Change[],
+  code: AnyCastellanError['code'],
+): AnyCastellanError {
   const before = [...engine.facts()]
   const error = errorOf(() => engine.apply(changes), code)
   assert.deepEqual([...engine.facts()], before)
@@ -55,7 +59,16 @@ describe('what a resource may be', () => {
     })
   }
 
-  for (const permission of ['fs:x', 'kv:alice:editor', 'ai:chat', 'site:s', 'site:s:part', 'a', 'a:b:c', 'user:x']) {
+  for (const permission of [
+    'fs:x',
+    'kv:alice:editor',
+    'ai:chat',
+    'site:s',
+    'site:s:part',
+    'a',
+    'a:b:c',
+    'user:x',
+  ]) {
     test(`but \`${permission}\``, () => {
       assert.deepEqual(outcomes(engineOf(), add(alice.owns(permission))), ['added'])
     })
@@ -64,7 +77,10 @@ describe('what a resource may be', () => {
   test('its parent may be told by its path', () => {
     const engine = engineOf(alice.owns('fs:f', { name: 'docs' }))
     engine.apply(add(alice.owns('fs:x', { parent: 'fs:/docs' })))
-    assert.deepEqual(engine.fact({ kind: 'resource', permission: 'fs:x' }), alice.owns('fs:x', { parent: 'fs:f' }))
+    assert.deepEqual(
+      engine.fact({ kind: 'resource', permission: 'fs:x' }),
+      alice.owns('fs:x', { parent: 'fs:f' }),
+    )
   })
 
   test('its parent is a resource of its namespace, not a string that is only granted', () => {
@@ -140,7 +156,9 @@ describe('trees', () => {
       for (let step = 0; step < 6; step++) {
         const [permission, parent] = random.some(SMALL, 2, 2) as [string, string]
         const wish = alice.owns(permission, { parent })
-        const after = facts.map((fact) => (fact.kind === 'resource' && fact.permission === permission ? wish : fact))
+        const after = facts.map((fact) =>
+          fact.kind === 'resource' && fact.permission === permission ? wish : fact,
+        )
         const isFine = !isInItself(after, permission) && SMALL.every((each) => isFinite(after, `${each}:end`))
         try {
           engine.apply(add(wish))
@@ -184,10 +202,7 @@ describe('what stands', () => {
     const fs = engine.fact({ kind: 'namespace', name: 'fs' })
     assert.ok(fs?.kind === 'namespace')
     assert.deepEqual(outcomes(engine, add(fs)), ['unchanged'])
-    assert.match(
-      refused(engine, add({ ...fs, description: 'mine' }), 'BUILT_IN').message,
-      /^namespace `fs`/,
-    )
+    assert.match(refused(engine, add({ ...fs, description: 'mine' }), 'BUILT_IN').message, /^namespace `fs`/)
     assert.match(refused(engine, remove(fs), 'BUILT_IN').message, /^namespace `fs`/)
     assert.match(refused(engine, add(group('admin', alice).exists), 'BUILT_IN').message, /^group `admin`/)
     assert.match(refused(engine, remove(group('admin').exists), 'BUILT_IN').message, /^group `admin`/)
@@ -230,7 +245,11 @@ describe('what stands', () => {
     const engine = engineOf(token('t', alice).exists)
     const issuer = refused(engine, add(token('t', bob).exists), 'FACT_INVALID')
     assert.equal((issuer as FactInvalidError).path, 'issuer')
-    const full = refused(engine, add(token('u', acting(alice, editor), { full: true }).exists), 'FACT_INVALID')
+    const full = refused(
+      engine,
+      add(token('u', acting(alice, editor), { full: true }).exists),
+      'FACT_INVALID',
+    )
     assert.equal((full as FactInvalidError).path, 'full')
     assert.deepEqual(outcomes(engine, add(token('t', alice, { full: true }).exists)), ['updated'])
     const self = refused(engine, add(alice.grants('a', alice)), 'FACT_INVALID')
@@ -239,7 +258,11 @@ describe('what stands', () => {
 })
 
 describe('removing', () => {
-  const used = (engine: Engine, changes: readonly Change[], code: 'IN_USE' | 'HAS_CHILDREN'): readonly string[] => {
+  const used = (
+    engine: Engine,
+    changes: readonly Change[],
+    code: 'IN_USE' | 'HAS_CHILDREN',
+  ): readonly string[] => {
     const error = refused(engine, changes, code)
     assert.ok(error instanceof InUseError)
     return error.items
@@ -286,8 +309,11 @@ describe('removing', () => {
       alice.isSuspended(),
     ]
     const engine = engineOf(...facts)
-    assert.deepEqual(outcomes(engine, [...add(bob.owns('a')), ...remove(alice.exists)]), ['updated', 'removed 6'])
-    const left = [...engine.facts('grant')].map((fact) => fact.kind === 'grant' && fact.permission)
+    assert.deepEqual(outcomes(engine, [...add(bob.owns('a')), ...remove(alice.exists)]), [
+      'updated',
+      'removed 6',
+    ])
+    const left = [...engine.facts('grant')].map((fact) => (fact.kind === 'grant' ? fact.permission : ''))
     assert.deepEqual(left.toSorted(), ['a:7', 'a:8'])
     assert.deepEqual([...engine.facts('token')], [])
     assert.deepEqual([...engine.facts('suspension')], [])
@@ -315,7 +341,12 @@ describe('removing', () => {
   })
 
   test('what somebody owns is listed', () => {
-    const engine = engineOf(alice.owns('a:x'), group('g', alice).exists, app('x', alice).exists, token('t', alice).exists)
+    const engine = engineOf(
+      alice.owns('a:x'),
+      group('g', alice).exists,
+      app('x', alice).exists,
+      token('t', alice).exists,
+    )
     assert.deepEqual(used(engine, remove(alice.exists), 'IN_USE').toSorted(), ['a:x', 'app:x', 'group:g'])
   })
 
@@ -333,7 +364,11 @@ describe('removing', () => {
       alice.grants('a:z', bob),
       alice.grants('a', bob),
     )
-    assert.deepEqual(used(engine, remove(alice.owns('a:x')), 'HAS_CHILDREN').toSorted(), ['a:x:in', 'a:y', 'a:y:deep'])
+    assert.deepEqual(used(engine, remove(alice.owns('a:x')), 'HAS_CHILDREN').toSorted(), [
+      'a:x:in',
+      'a:y',
+      'a:y:deep',
+    ])
     const wish = { remove: { kind: 'resource', permission: 'a:x' }, recursive: true } as const
     assert.deepEqual(outcomes(engine, [wish]), ['removed 4'])
     assert.deepEqual(
@@ -341,7 +376,7 @@ describe('removing', () => {
       ['a:z'],
     )
     assert.deepEqual(
-      [...engine.facts('grant')].map((fact) => fact.kind === 'grant' && fact.permission).toSorted(),
+      [...engine.facts('grant')].map((fact) => (fact.kind === 'grant' ? fact.permission : '')).toSorted(),
       ['a', 'a:z'],
     )
     refused(engine, add(alice.owns('a:x')), 'ID_RETIRED')
@@ -359,7 +394,10 @@ describe('removing', () => {
 
   test('what is not there is absent', () => {
     assert.deepEqual(
-      outcomes(engineOf(), remove(user('no').exists, alice.owns('a:no'), alice.grants('a', bob), alice.isSuspended())),
+      outcomes(
+        engineOf(),
+        remove(user('no').exists, alice.owns('a:no'), alice.grants('a', bob), alice.isSuspended()),
+      ),
       ['absent 0', 'absent 0', 'absent 0', 'absent 0'],
     )
   })

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Change, Fact } from '../../src/index.ts'
+import { acting, add, app, at, group, NOON, remove, token, user, world } from '../say.ts'
+
+const alice = user('alice')
+const bob = user('bob')
+const ed = user('ed')
+const fred = user('fred')
+const editor = app('editor', fred)
+const club = group('club', bob)
+const inner = group('inner')
+const agent = acting(alice, editor)
+const PARTIES = [alice, bob, ed, fred, editor, club, inner].map((each) => each.exists)
+const chain = [
+  ed.grants('a:b', fred),
+  fred.grants('a:b', alice),
+  alice.grants('a:b:c', bob),
+  token('t', alice, { full: true }).exists,
+  alice.grants('a:b', agent),
+]
+
+interface Case {
+  readonly name: string
+  readonly facts: readonly Fact[]
+  readonly changes: readonly Change[]
+  readonly items: readonly string[]
+}
+
+const cases: readonly Case[] = [
+  {
+    name: 'a revoke: all that rested on it, tokens and apps too',
+    facts: [ed.owns('a'), ...chain],
+    changes: remove(ed.grants('a:b', fred)),
+    items: [
+      'lost token:t a:b',
+      'lost user:alice a:b',
+      'lost user:alice/app:editor a:b',
+      'lost user:fred a:b',
+      'lost token:t a:b:c',
+      'lost user:alice a:b:c',
+      'lost user:alice/app:editor a:b:c',
+      'lost user:bob a:b:c',
+      'lost user:fred a:b:c',
+    ],
+  },
+  {
+    name: 'a revoke where another path stands',
+    facts: [ed.owns('a'), ...chain, ed.grants('a', alice)],
+    changes: remove(ed.grants('a:b', fred)),
+    items: [
+      'kept token:t a:b',
+      'kept user:alice a:b',
+      'kept user:alice/app:editor a:b',
+      'lost user:fred a:b',
+      'kept token:t a:b:c',
+      'kept user:alice a:b:c',
+      'kept user:alice/app:editor a:b:c',
+      'kept user:bob a:b:c',
+      'lost user:fred a:b:c',
+    ],
+  },
+  {
+    name: 'a grant to an app by its owner: its users too',
+    facts: [ed.owns('a'), fred.owns('proj')],
+    changes: add(fred.grants('proj:x', editor)),
+    items: [
+      'gained app:editor proj:x',
+      'gained user:alice/app:editor proj:x',
+      'gained user:bob/app:editor proj:x',
+      'gained user:ed/app:editor proj:x',
+      'gained user:fred/app:editor proj:x',
+    ],
+  },
+  {
+    name: 'a grant to an app by another',
+    facts: [ed.owns('a'), bob.owns('proj')],
+    changes: add(bob.grants('proj:x', editor)),
+    items: ['gained app:editor proj:x'],
+  },
+  {
+    name: 'a grant that is over: nothing',
+    facts: [ed.owns('a')],
+    changes: add(ed.grants('a:b', alice, { expiresAt: at(NOON) })),
+    items: [],
+  },
+  {
+    name: 'a grant of what its issuer does not hold: nothing',
+    facts: [ed.owns('a')],
+    changes: add(bob.grants('a:b', alice)),
+    items: [],
+  },
+  {
+    name: 'a grant that brings dead ones to life',
+    facts: [ed.owns('a'), bob.grants('a:b', alice), alice.grants('a:b', fred)],
+    changes: add(ed.grants('a', bob)),
+    items: ['gained user:bob a', 'gained user:alice a:b', 'gained user:bob a:b', 'gained user:fred a:b'],
+  },
+  {
+    name: 'a grant on which an expired one rests',
+    facts: [ed.owns('a'), bob.grants('a:b', alice, { expiresAt: at(NOON) }), bob.grants('a:c', alice)],
+    changes: add(ed.grants('a', bob)),
+    items: ['gained user:bob a', 'gained user:alice a:c', 'gained user:bob a:c'],
+  },
+  {
+    name: 'a member',
+    facts: [ed.owns('a'), ed.grants('a:b', club), bob.grants('a:x', club), alice.grants('a:b', fred)],
+    changes: add(alice.joins(club)),
+    items: ['gained user:alice a:b', 'gained user:fred a:b'],
+  },
+  {
+    name: 'a group as a member',
+    facts: [ed.owns('a'), ed.grants('a:b', club), alice.joins(inner)],
+    changes: add(inner.joins(club)),
+    items: ['gained user:alice a:b'],
+  },
+  {
+    name: 'a member of a member',
+    facts: [ed.owns('a'), ed.grants('a:b', club), alice.joins(inner), inner.joins(club)],
+    changes: remove(alice.joins(inner)),
+    items: ['lost user:alice a:b'],
+  },
+  {
+    name: 'a suspended user: all by right and by grant',
+    facts: [
+      ed.owns('a'),
+      ...chain,
+      alice.owns('proj:x'),
+      group('own', alice).exists,
+      fred.grants('a:b', editor),
+      ed.grants('a:g', club),
+      alice.joins(club),
+    ],
+    changes: add(alice.isSuspended()),
+    items: [
+      'lost token:t a:b',
+      'lost user:alice a:b',
+      'lost user:alice/app:editor a:b',
+      'lost token:t a:b:c',
+      'lost user:alice a:b:c',
+      'lost user:alice/app:editor a:b:c',
+      'lost user:bob a:b:c',
+      'lost token:t a:g',
+      'lost user:alice a:g',
+      'lost token:t manage:group:own',
+      'lost user:alice manage:group:own',
+      'lost token:t manage:proj:x',
+      'lost user:alice manage:proj:x',
+      'lost token:t proj:x',
+      'lost user:alice proj:x',
+    ],
+  },
+  {
+    name: 'a suspended app: as itself and for each user',
+    facts: [ed.owns('a'), ...chain, fred.grants('a:b', editor), acting(bob, editor).exists],
+    changes: add(editor.isSuspended()),
+    items: [
+      'lost app:editor a:b',
+      'lost user:alice/app:editor a:b',
+      'lost user:bob/app:editor a:b',
+      'lost user:ed/app:editor a:b',
+      'lost user:fred/app:editor a:b',
+    ],
+  },
+  {
+    name: 'a suspended token: it alone',
+    facts: [ed.owns('a'), ...chain],
+    changes: add(token('t', alice).isSuspended()),
+    items: ['lost token:t a:b', 'lost token:t a:b:c'],
+  },
+  {
+    name: 'a user who is resumed',
+    facts: [ed.owns('a'), ...chain, alice.isSuspended()],
+    changes: remove(alice.isSuspended()),
+    items: [
+      'gained token:t a:b',
+      'gained user:alice a:b',
+      'gained user:alice/app:editor a:b',
+      'gained token:t a:b:c',
+      'gained user:alice a:b:c',
+      'gained user:alice/app:editor a:b:c',
+      'gained user:bob a:b:c',
+    ],
+  },
+  {
+    name: 'a user who is removed',
+    facts: [ed.owns('a'), ...chain],
+    changes: remove(alice.exists),
+    items: [
+      'lost token:t a:b',
+      'lost user:alice a:b',
+      'lost user:alice/app:editor a:b',
+      'lost token:t a:b:c',
+      'lost user:alice a:b:c',
+      'lost user:alice/app:editor a:b:c',
+      'lost user:bob a:b:c',
+    ],
+  },
+  {
+    name: 'a token that is removed',
+    facts: [ed.owns('a'), ...chain],
+    changes: remove(token('t', alice).exists),
+    items: ['lost token:t a:b', 'lost token:t a:b:c'],
+  },
+  {
+    name: 'a new user: what everybody has',
+    facts: [ed.owns('a'), ed.grants('a:b', 'group:user'), fred.grants('a:b', editor)],
+    changes: add(user('new').exists),
+    items: ['gained user:new a:b', 'gained user:new/app:editor a:b'],
+  },
+  {
+    name: 'a new name: nothing',
+    facts: [ed.owns('a'), ...chain],
+    changes: add(user('alice', 'A').exists),
+    items: [],
+  },
+  {
+    name: 'another owner of a group',
+    facts: [ed.owns('a')],
+    changes: add(group('club', alice).exists),
+    items: ['gained user:alice manage:group:club', 'lost user:bob manage:group:club'],
+  },
+  {
+    name: 'another owner of an app',
+    facts: [ed.owns('a'), ed.grants('a:b', editor), fred.grants('a:b', editor), ed.grants('a:b', fred)],
+    changes: add(app('editor', ed).exists),
+    items: [
+      'kept app:editor a:b',
+      'kept user:alice/app:editor a:b',
+      'kept user:bob/app:editor a:b',
+      'kept user:ed/app:editor a:b',
+      'kept user:fred/app:editor a:b',
+    ],
+  },
+  {
+    name: 'a token made for full access',
+    facts: [ed.owns('a'), alice.owns('proj:x'), token('t', alice).exists],
+    changes: add(token('t', alice, { full: true }).exists),
+    items: ['gained token:t manage:proj:x', 'gained token:t proj:x'],
+  },
+  {
+    name: 'another owner of a folder: all granted in it',
+    facts: [
+      ed.owns('a'),
+      bob.owns('fs:f'),
+      bob.owns('fs:x', { parent: 'fs:f' }),
+      bob.grants('fs:x:read', alice),
+      bob.grants('manage:fs:x', alice),
+    ],
+    changes: add(fred.owns('fs:f')),
+    items: [
+      'lost user:bob fs:f',
+      'gained user:fred fs:f',
+      'lost user:bob fs:f:list',
+      'gained user:fred fs:f:list',
+      'lost user:bob fs:f:read',
+      'gained user:fred fs:f:read',
+      'lost user:bob fs:f:see',
+      'gained user:fred fs:f:see',
+      'lost user:bob fs:f:write',
+      'gained user:fred fs:f:write',
+      'kept user:alice fs:x:read',
+      'kept user:bob fs:x:read',
+      'gained user:fred fs:x:read',
+      'lost user:bob manage:fs:f',
+      'gained user:fred manage:fs:f',
+      'kept user:alice manage:fs:x',
+      'kept user:bob manage:fs:x',
+      'gained user:fred manage:fs:x',
+    ],
+  },
+  {
+    name: 'a resource put into a folder',
+    facts: [ed.owns('a'), bob.owns('fs:f'), ed.owns('fs:x'), bob.grants('fs:f:read', alice)],
+    changes: add(ed.owns('fs:x', { parent: 'fs:f' })),
+    items: [
+      'gained user:bob fs:x',
+      'kept user:ed fs:x',
+      'gained user:alice fs:x:list',
+      'gained user:bob fs:x:list',
+      'kept user:ed fs:x:list',
+      'gained user:alice fs:x:read',
+      'gained user:bob fs:x:read',
+      'kept user:ed fs:x:read',
+      'gained user:alice fs:x:see',
+      'gained user:bob fs:x:see',
+      'kept user:ed fs:x:see',
+      'gained user:bob fs:x:write',
+      'kept user:ed fs:x:write',
+      'gained user:bob manage:fs:x',
+      'kept user:ed manage:fs:x',
+    ],
+  },
+  {
+    name: 'a namespace with other modes',
+    facts: [
+      { kind: 'namespace', name: 'own', description: 'x' },
+      bob.owns('own:x'),
+      bob.grants('own:x:read', alice),
+      bob.grants('manage:own:x', fred),
+    ],
+    changes: add({ kind: 'namespace', name: 'own', description: 'x', modes: ['see', 'read'] }),
+    items: ['kept user:fred manage:own:x', 'kept user:alice own:x:read'],
+  },
+  {
+    name: 'a namespace that is removed',
+    facts: [{ kind: 'namespace', name: 'own', description: 'x' }],
+    changes: remove({ kind: 'namespace', name: 'own' }),
+    items: [],
+  },
+]
+
+describe('a preview of', () => {
+  for (const { name, facts, changes, items } of cases) {
+    test(name, () => {
+      const engine = world([...PARTIES, ...facts])
+      const preview = engine.preview(changes)
+      assert.deepEqual(
+        preview.items.map(({ change, actor, permission }) => `${change} ${actor} ${permission}`),
+        items,
+      )
+      const of = (kind: string): number => items.filter((item) => item.startsWith(kind)).length
+      assert.deepEqual({ ...preview.counts }, { lost: of('lost'), gained: of('gained'), kept: of('kept') })
+      assert.equal(preview.incomplete, false)
+    })
+  }
+})
