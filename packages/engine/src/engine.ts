@@ -640,6 +640,8 @@ function namedBy(wishes: readonly Change[]): string[] {
 
 /** Those of the second that are not in the first, as nobody's own links brought them in. */
 function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): AskedOnce[] {
+  const candidates = [...second]
+  if (candidates.length === 0) return candidates
   const asked = new Map<string, Set<string>>()
   for (const { actor, permission } of first) {
     const actors = asked.get(permission)
@@ -647,7 +649,7 @@ function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): Ask
     else actors.add(actor)
   }
   const others: AskedOnce[] = []
-  for (const { actor, permission } of second)
+  for (const { actor, permission } of candidates)
     if (asked.get(permission)?.has(actor) !== true) others.push({ actor, permission, isTouched: false })
   return others
 }

@@ -973,9 +973,9 @@ export class FactsIndex implements FactReader {
     const top = this.rootOf(node)
     const root = this.roots.get(this.component[top]!)!
     if (root.isIrregular) return
-    root.isIrregular = node === top
-    for (let at = node; at !== top; at = this.parent.get(at)) {
-      if (this.rank.get(at) !== NONE || (at !== node && this.owner.get(at) !== NONE)) root.isIrregular = true
+    for (let at = node; at !== NONE; at = this.parent.get(at)) {
+      const isMode = at !== top && this.rank.get(at) !== NONE
+      if (isMode || (at !== node && this.owner.get(at) !== NONE)) root.isIrregular = true
     }
     if (this.childCount.get(node) === 0) return
     for (const beneath of this.nodesBeneath(node)) {

@@ -261,7 +261,11 @@ export class Reach {
   }
 
   private covers(held: string, asked: string): boolean {
-    return isAtOrBeneath(asked, held) || this.inquiry.explode(asked).strings.includes(held)
+    if (isAtOrBeneath(asked, held)) return true
+    const nodes = plainNodesOf(this.inquiry, asked)
+    if (nodes === undefined) return this.inquiry.explode(asked).strings.includes(held)
+    const node = this.inquiry.index.findNode(held)
+    return node !== NONE && nodes.includes(node)
   }
 
   /**
@@ -312,8 +316,7 @@ class ByPermission {
     const found = new Set<string>()
     if (this.byString.size === 0) return found
     const { inquiry, byNode } = this
-    const isPlain = byNode !== undefined && !inquiry.rules.touches(namespaceOf(permission))
-    const nodes = isPlain ? plainNodes(inquiry.index, permission) : undefined
+    const nodes = byNode === undefined ? undefined : plainNodesOf(inquiry, permission)
     if (nodes !== undefined)
       for (const node of nodes) for (const actor of byNode!.get(node) ?? NOBODY) found.add(actor)
     else
@@ -321,6 +324,10 @@ class ByPermission {
         for (const actor of this.byString.get(enough) ?? NOBODY) found.add(actor)
     return found
   }
+}
+
+function plainNodesOf(inquiry: Inquiry, permission: string): number[] | undefined {
+  return inquiry.rules.touches(namespaceOf(permission)) ? undefined : plainNodes(inquiry.index, permission)
 }
 
 /** A question to put to both worlds; `isTouched` when a link it may rest on comes or goes. */
