@@ -350,6 +350,10 @@ describe('what a viewer is told', () => {
     assert.deepEqual(asked('fs:x:read', 'user:alice', bob.grants('fs:x:see', alice)), ['user:bob'])
     assert.equal(asked('fs:x:read', 'user:clerk'), undefined)
     assert.deepEqual(asked('fs:x:read', 'user:clerk', bob.grants('fs:x:see', 'user:clerk')), ['user:bob'])
+    assert.deepEqual(asked('fs:x:read', 'user:clerk', system.grants('castellan:check', 'user:clerk')), [
+      'user:bob',
+    ])
+    assert.deepEqual(asked('fs:x:read', 'user:clerk', bob.grants('manage:fs:x', 'user:clerk')), ['user:bob'])
     assert.deepEqual(asked('manage:fs:x', 'user:alice', bob.grants('fs:x:see', alice)), ['user:bob'])
     assert.deepEqual(asked('manage:proj:x', 'user:alice', bob.grants('proj:x', alice)), ['user:bob'])
     assert.equal(asked('manage:proj:x', 'user:alice', bob.grants('proj:x:y', alice)), undefined)

@@ -150,7 +150,7 @@ describe('trees', () => {
   test('a parent is refused exactly where explosions would never end', () => {
     const random = makeRandom(11)
     let refusals = 0
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 25; round++) {
       let facts: readonly Fact[] = SMALL.map((permission) => alice.owns(permission))
       const engine = engineOf(...facts)
       for (let step = 0; step < 6; step++) {
@@ -172,7 +172,7 @@ describe('trees', () => {
         }
       }
     }
-    assert.ok(refusals > 20)
+    assert.ok(refusals > 10)
   })
 
   function isFinite(facts: readonly Fact[], permission: string): boolean {

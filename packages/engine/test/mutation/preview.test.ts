@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Change, Fact } from '../../src/index.ts'
-import { acting, add, app, at, group, NOON, remove, token, user, world } from '../say.ts'
+import type { Change, Fact, Scanner } from '../../src/index.ts'
+import { acting, add, app, at, group, NOON, remove, system, token, user, world } from '../say.ts'
 
 const alice = user('alice')
 const bob = user('bob')
@@ -308,6 +308,124 @@ const cases: readonly Case[] = [
     changes: remove({ kind: 'namespace', name: 'own' }),
     items: [],
   },
+  {
+    name: 'a grant that is over, where another stands: nothing',
+    facts: [ed.owns('a'), ed.grants('a', alice)],
+    changes: add(ed.grants('a:b', alice, { expiresAt: at(NOON) })),
+    items: [],
+  },
+  {
+    name: 'a dead grant, where another stands: nothing',
+    facts: [ed.owns('a'), ed.grants('a', alice)],
+    changes: add(bob.grants('a:b', alice)),
+    items: [],
+  },
+  {
+    name: 'a member of a group with dead grants: nothing of those',
+    facts: [ed.owns('a'), bob.grants('a:x', club), ed.grants('a:x', alice), ed.grants('a:y', club)],
+    changes: add(alice.joins(club)),
+    items: ['gained user:alice a:y'],
+  },
+  {
+    name: 'a grant that comes and goes: nothing',
+    facts: [ed.owns('a')],
+    changes: [...add(ed.grants('a', alice)), ...remove(ed.grants('a', alice))],
+    items: [],
+  },
+  {
+    name: 'a group that comes and goes with its members: nothing',
+    facts: [ed.owns('a')],
+    changes: [...add(group('brief').exists, alice.joins(group('brief'))), ...remove(group('brief').exists)],
+    items: [],
+  },
+  {
+    name: 'a user who comes and goes: nothing',
+    facts: [ed.owns('a')],
+    changes: [...add(user('brief').exists, user('brief').joins(club)), ...remove(user('brief').exists)],
+    items: [],
+  },
+  {
+    name: 'a user who is removed, of whom there are no facts',
+    facts: [ed.owns('a'), ed.grants('a:b', 'group:user'), ed.grants('a:c', fred), fred.grants('a:c', editor)],
+    changes: remove(alice.exists),
+    items: ['lost user:alice a:b', 'lost user:alice/app:editor a:c'],
+  },
+  {
+    name: 'a suspended app that was given things by users',
+    facts: [
+      alice.owns('proj:y'),
+      alice.grants('proj:y', agent),
+      token('at', agent).exists,
+      agent.grants('proj:y:z', 'token:at'),
+    ],
+    changes: add(editor.isSuspended()),
+    items: [
+      'lost user:alice/app:editor proj:y',
+      'lost token:at proj:y:z',
+      'lost user:alice/app:editor proj:y:z',
+    ],
+  },
+  {
+    name: 'another owner of a folder: all granted in it by others',
+    facts: [
+      bob.owns('fs:f'),
+      ed.owns('fs:m', { parent: 'fs:f' }),
+      ed.owns('fs:x', { parent: 'fs:m' }),
+      ed.grants('fs:x:read', alice),
+      ed.grants('manage:fs:x', alice),
+    ],
+    changes: add(fred.owns('fs:f')),
+    items: [
+      ...['fs:f', 'fs:f:list', 'fs:f:read', 'fs:f:see', 'fs:f:write'].flatMap((each) => [
+        `lost user:bob ${each}`,
+        `gained user:fred ${each}`,
+      ]),
+      'kept user:alice fs:x:read',
+      'lost user:bob fs:x:read',
+      'gained user:fred fs:x:read',
+      'lost user:bob manage:fs:f',
+      'gained user:fred manage:fs:f',
+      'kept user:alice manage:fs:x',
+      'lost user:bob manage:fs:x',
+      'gained user:fred manage:fs:x',
+    ],
+  },
+  {
+    name: 'a grant to an app by another: not its users, who have it already',
+    facts: [bob.owns('proj'), bob.grants('proj:x', alice), alice.grants('proj:x', agent)],
+    changes: add(bob.grants('proj:x', editor)),
+    items: ['gained app:editor proj:x'],
+  },
+  {
+    name: 'a revoke: nothing of what else was granted',
+    facts: [
+      ed.owns('a'),
+      ed.grants('a:b', alice),
+      alice.owns('proj:q'),
+      alice.grants('proj:q', bob),
+      alice.grants('a:c', bob),
+      ed.grants('a:c', bob),
+    ],
+    changes: remove(ed.grants('a:b', alice)),
+    items: ['lost user:alice a:b'],
+  },
+  {
+    name: 'a revoke on a folder: what was granted in it',
+    facts: [
+      ed.owns('fs:f'),
+      ed.owns('fs:x', { parent: 'fs:f' }),
+      ed.grants('fs:f:write', alice),
+      alice.grants('fs:x:read', bob),
+    ],
+    changes: remove(ed.grants('fs:f:write', alice)),
+    items: ['lost user:alice fs:f:write', 'lost user:alice fs:x:read', 'lost user:bob fs:x:read'],
+  },
+  {
+    name: 'a resource of `system`: `system` is in no list',
+    facts: [system.owns('proj:s'), system.grants('proj:s', alice)],
+    changes: add(bob.owns('proj:s')),
+    items: ['gained user:bob manage:proj:s', 'kept user:alice proj:s', 'gained user:bob proj:s'],
+  },
 ]
 
 describe('a preview of', () => {
@@ -324,4 +442,44 @@ describe('a preview of', () => {
       assert.equal(preview.incomplete, false)
     })
   }
+})
+
+describe('with registered rules', () => {
+  const link: Scanner = {
+    kind: 'scanner',
+    id: 'link',
+    doc: 'x',
+    namespaces: ['a'],
+    find: (actor, permissions) =>
+      actor === 'user:bob'
+        ? permissions
+            .filter((each) => each === 'a:b')
+            .map((permission) => ({ issuer: 'user:alice', permission }))
+        : [],
+    holdersOf: (permission) =>
+      permission === 'a:b' ? [{ holder: 'user:bob', issuer: 'user:alice', permission }] : [],
+    permissionsOf: (actor) => (actor === 'user:bob' ? [{ issuer: 'user:alice', permission: 'a:b' }] : []),
+  }
+
+  test('a preview tells who loses by their links', () => {
+    const facts = [...PARTIES, ed.owns('a'), ed.grants('a:b', alice)]
+    const engine = world(facts, { rules: [link] })
+    const preview = engine.preview(remove(ed.grants('a:b', alice)))
+    assert.deepEqual(
+      preview.items.map(({ change, actor, permission }) => `${change} ${actor} ${permission}`),
+      ['lost user:alice a:b', 'lost user:bob a:b'],
+    )
+    const back = world(facts.slice(0, -1), { rules: [link] }).preview(add(ed.grants('a:b', alice)))
+    assert.deepEqual(
+      back.items.map(({ change, actor }) => `${change} ${actor}`),
+      ['gained user:alice', 'gained user:bob'],
+    )
+  })
+
+  test('it is incomplete where a rule cannot list', () => {
+    const mute = Object.entries(link).filter(([key]) => !['holdersOf', 'permissionsOf'].includes(key))
+    const rules = [Object.fromEntries(mute) as unknown as Scanner]
+    const engine = world([...PARTIES, ed.owns('a')], { rules })
+    assert.equal(engine.preview(add(ed.grants('a:b', alice))).incomplete, true)
+  })
 })
