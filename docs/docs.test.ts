@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { PassThrough } from 'node:stream'
@@ -26,6 +36,25 @@ describe('code blocks', { concurrency: PAGES_AT_ONCE }, () => {
   after(() => {
     console.log(`${skipped.length} blocks are not run${skipped.map((line) => `\n  ${line}`).join('')}`)
   })
+})
+
+test('the TypeScript of the pages has no mistakes in its types', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'castellan-docs-types-'))
+  try {
+    for (const page of PAGES)
+      for (const { language, line, text } of findBlocks(readPage(page)))
+        if (language === 'ts') writeFileSync(join(dir, `${page.replaceAll(/[/\\]/g, '-')}-${line}.ts`), text)
+    symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'), 'junction')
+    writeFileSync(join(dir, 'package.json'), '{"type":"module"}')
+    const types = { types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')] }
+    const config = { extends: join(ROOT, 'tsconfig.base.json'), compilerOptions: types, include: ['*.ts'] }
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(config))
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', dir], { encoding: 'utf8' })
+    assert.equal(status, 0, stdout)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
 })
 
 describe('tables', () => {
