@@ -198,8 +198,8 @@ export class FactsIndex implements FactReader {
     this.nodeTable.cold.field(NODE_COLD.prevContent),
   )
   private readonly resourceNames = new Map<number, string>()
-  /** By folder (or root node, for what is in none), then by given name. */
-  private readonly named = new Map<number, Map<string, number>>()
+  /** By folder (or root node, for what is in none), then by given name: who bears it, a list when several do. */
+  private readonly named = new Map<number, Map<string, Bearers>>()
 
   readonly grantTable = new Table(GRANT.width, GRANT_COLD.width)
   readonly grantIssuer = this.grantTable.hot.field(GRANT.issuer)
@@ -935,7 +935,7 @@ export class FactsIndex implements FactReader {
       const place = this.placeOf(node)
       const siblings = this.named.get(place)
       if (siblings === undefined) this.named.set(place, new Map([[fact.name, node]]))
-      else siblings.set(fact.name, node)
+      else siblings.set(fact.name, withBearer(siblings.get(fact.name), node))
     }
   }
 
@@ -944,7 +944,9 @@ export class FactsIndex implements FactReader {
     if (name !== undefined) {
       const place = this.placeOf(node)
       const siblings = this.named.get(place)!
-      if (siblings.get(name) === node) siblings.delete(name)
+      const left = withoutBearer(siblings.get(name), node)
+      if (left === undefined) siblings.delete(name)
+      else siblings.set(name, left)
       if (siblings.size === 0) this.named.delete(place)
       this.resourceNames.delete(node)
     }
@@ -995,10 +997,10 @@ export class FactsIndex implements FactReader {
     }
   }
 
-  /** In this folder (or root node) the resource of this name, given or by its id. NONE when there is none. */
+  /** In this folder (or root node) the resource of this name, given or by its id. NONE when there is none, or several. */
   findNamed(place: number, name: string): number {
     const given = this.named.get(place)?.get(name)
-    if (given !== undefined) return given
+    if (given !== undefined) return typeof given === 'number' ? given : NONE
     const root = this.rootOf(place)
     const byId = this.child(root, encodeComponent(name))
     const isHere =
@@ -1278,6 +1280,20 @@ function renameKeys<Value>(map: Map<number, Value>, newOf: Int32Array): void {
   for (const [row, value] of entries) map.set(newOf[row]!, value)
 }
 
-function renameValues(map: Map<string, number>, newOf: Int32Array): void {
-  for (const [name, row] of map) map.set(name, newOf[row]!)
+function renameValues(map: Map<string, Bearers>, newOf: Int32Array): void {
+  for (const [name, rows] of map)
+    map.set(name, typeof rows === 'number' ? newOf[rows]! : rows.map((row) => newOf[row]!))
+}
+
+type Bearers = number | readonly number[]
+
+function withBearer(bearers: Bearers | undefined, row: number): Bearers {
+  if (bearers === undefined) return row
+  return [...(typeof bearers === 'number' ? [bearers] : bearers), row]
+}
+
+function withoutBearer(bearers: Bearers | undefined, row: number): Bearers | undefined {
+  if (bearers === undefined || typeof bearers === 'number') return bearers === row ? undefined : bearers
+  const left = bearers.filter((each) => each !== row)
+  return left.length === 1 ? left[0] : left
 }

@@ -4,7 +4,7 @@ import type { Rewriter } from '../rule.ts'
 export const siteName: Rewriter = {
   kind: 'rewriter',
   id: 'site-name',
-  doc: "a website's name names it where no site has that id: `site:<name>` is `site:<id>`",
+  doc: "a website's name names it where no site has that id: `site:<name>` is `site:<id>`; a name that several bear names none",
   namespaces: ['site'],
   rewrite(components, { facts }) {
     const name = components[1]
