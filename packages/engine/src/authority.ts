@@ -1,6 +1,6 @@
 import type { Change } from './change.ts'
 import { NONE } from './columns.ts'
-import { ForbiddenError, IssuerWrongError } from './errors.ts'
+import { FactInvalidError, ForbiddenError, IssuerWrongError } from './errors.ts'
 import type { Fact, FactKey, GrantFact, GroupFact, MemberFact, ResourceFact, TokenFact } from './fact.ts'
 import type { Inquiry } from './inquiry.ts'
 import { factKey } from './parse-fact.ts'
@@ -73,6 +73,8 @@ function authorizeAdd(inquiry: Inquiry, caller: Caller, fact: Fact): void {
 function authorizeGrant(inquiry: Inquiry, caller: Caller, fact: GrantFact): void {
   if (fact.issuer !== caller.principal)
     throw forbidden(`to grant in the name of \`${fact.issuer}\``, 'castellan:facts')
+  // A scoped token grants in its issuer's name: to itself, that would turn `manage:` of a permission into the permission.
+  if (fact.holder === caller.actor) throw new FactInvalidError('holder', 'nobody grants to themselves')
   if (!caller.isFree)
     require(inquiry, caller, `manage:${fact.permission}`, 'for an app or a scoped token to grant it')
   if (!fact.holder.startsWith('app:')) return

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { add, user, world } from './say.ts'
+import { add, errorOf, token, user, world } from './say.ts'
 
 const [alice, bob, eve] = [user('alice'), user('bob'), user('eve')]
 const people = [alice, bob, eve].map((each) => each.exists)
@@ -33,5 +33,27 @@ describe('names of websites', () => {
     const engine = world([...people, shop, hers])
     engine.preview(add(renamed), { as: eve.as })
     assert.equal(engine.check(bob.as, 'site:shop'), true)
+  })
+})
+
+describe('scoped tokens', () => {
+  const scoped = token('t', alice)
+  const file = alice.owns('fs:x')
+
+  test('do not give themselves what they may only manage', () => {
+    const engine = world([...people, file, scoped.exists, alice.grants('manage:fs:x', scoped)])
+    const wish = add(alice.grants('fs:x', scoped))
+    errorOf(() => engine.apply(wish, { as: scoped.as }), 'FACT_INVALID')
+    assert.equal(engine.check(scoped.as, 'fs:x:read'), false)
+    engine.apply(add(alice.grants('fs:x', bob)), { as: scoped.as })
+    assert.equal(engine.check(bob.as, 'fs:x:read'), true)
+  })
+
+  test('do not widen the claims on what they were given', () => {
+    const given = alice.grants('fs:x:read', scoped, { extra: { max: 1 } })
+    const engine = world([...people, file, scoped.exists, given, alice.grants('manage:fs:x', scoped)])
+    const wish = add(alice.grants('fs:x:read', scoped, { extra: { max: 1000 } }))
+    errorOf(() => engine.apply(wish, { as: scoped.as }), 'FACT_INVALID')
+    assert.deepEqual(engine.claims(scoped.as, 'fs:x:read').pathways, [[{ max: 1 }]])
   })
 })
