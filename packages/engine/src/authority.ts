@@ -112,15 +112,16 @@ function authorizeResource(inquiry: Inquiry, caller: Caller, fact: ResourceFact)
 }
 
 function authorizeSuspension(inquiry: Inquiry, caller: Caller, of: string): void {
-  if (
-    of.startsWith('token:') &&
-    inquiry.index.token(of.slice('token:'.length))?.issuer === caller.principal &&
-    caller.principal !== undefined
-  )
-    return
+  if (of.startsWith('token:') && isOwnToken(inquiry, caller, of.slice('token:'.length))) return
   require(inquiry, caller, of.startsWith('app:')
     ? 'castellan:apps'
     : 'castellan:users', 'to suspend or resume')
+}
+
+/** A token's issuer has a say over it; a scoped token of that issuer has none, over itself or others. */
+function isOwnToken(inquiry: Inquiry, caller: Caller, id: string): boolean {
+  if (caller.principal === undefined || (caller.isToken && !caller.isFree)) return false
+  return inquiry.index.token(id)?.issuer === caller.principal
 }
 
 function authorizeRemove(inquiry: Inquiry, caller: Caller, key: FactKey): void {
@@ -132,11 +133,7 @@ function authorizeRemove(inquiry: Inquiry, caller: Caller, key: FactKey): void {
     case 'member':
       return authorizeLeave(inquiry, caller, key)
     case 'token': {
-      const isOwn =
-        caller.actor === `token:${key.id}` ||
-        (caller.principal !== undefined &&
-          inquiry.index.token(key.id)?.issuer === caller.principal &&
-          (caller.isFree || !caller.isToken))
+      const isOwn = caller.actor === `token:${key.id}` || isOwnToken(inquiry, caller, key.id)
       if (!isOwn) throw forbidden('to remove the token', 'castellan:facts')
       return
     }

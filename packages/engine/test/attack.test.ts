@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { add, errorOf, token, user, world } from './say.ts'
+import { add, errorOf, remove, token, user, world } from './say.ts'
 
 const [alice, bob, eve] = [user('alice'), user('bob'), user('eve')]
 const people = [alice, bob, eve].map((each) => each.exists)
@@ -55,5 +55,16 @@ describe('scoped tokens', () => {
     const wish = add(alice.grants('fs:x:read', scoped, { extra: { max: 1000 } }))
     errorOf(() => engine.apply(wish, { as: scoped.as }), 'FACT_INVALID')
     assert.deepEqual(engine.claims(scoped.as, 'fs:x:read').pathways, [[{ max: 1 }]])
+  })
+
+  test('neither suspend nor resume other tokens of their issuer', () => {
+    const other = token('other', alice, { full: true })
+    const engine = world([...people, scoped.exists, other.exists])
+    errorOf(() => engine.apply(add(other.isSuspended()), { as: scoped.as }), 'FORBIDDEN')
+    engine.apply(add(other.isSuspended()), { as: alice.as })
+    errorOf(() => engine.apply(remove(other.isSuspended()), { as: scoped.as }), 'FORBIDDEN')
+    assert.equal(engine.check(other.as, alice.as), false)
+    engine.apply(remove(other.isSuspended()), { as: alice.as })
+    assert.equal(engine.check(other.as, alice.as), true)
   })
 })
