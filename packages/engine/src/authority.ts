@@ -209,6 +209,38 @@ export function authorizePreview(inquiry: Inquiry, callerText: string, change: C
   else authorizeChange(inquiry, callerText, change)
 }
 
+/**
+ * Throws unless the caller may know whether this fact is there: what it is a party to, what it manages, what it may
+ * see. That a user, a group, an app or a namespace exists is no secret: errors name those that do not.
+ */
+export function authorizeLook(inquiry: Inquiry, callerText: string, key: FactKey): void {
+  if (callerText === 'system') return
+  const caller = callerOf(inquiry, callerText)
+  const isOwn = (party: string): boolean => party === caller.actor || isOnesOwn(inquiry, caller, party)
+  const holds = (permission: string): boolean => inquiry.holds(caller.actor, permission)
+  const maySee = (): boolean => {
+    switch (key.kind) {
+      case 'grant':
+        return isOwn(key.issuer) || isOwn(key.holder) || holds(`manage:${key.permission}`)
+      case 'member':
+        return isOwn(key.member) || holds(`manage:group:${key.group}`)
+      case 'token':
+        return isOwn(`token:${key.id}`)
+      case 'suspension':
+        return isOwn(key.of) || holds(key.of.startsWith('app:') ? 'castellan:apps' : 'castellan:users')
+      case 'resource': {
+        const weakest = inquiry.index.namespaces.get(namespaceOf(key.permission))?.modes?.[0]
+        const seeing = weakest === undefined ? key.permission : `${key.permission}:${weakest}`
+        return holds(seeing) || holds(`manage:${key.permission}`)
+      }
+      default:
+        return true
+    }
+  }
+  if (!maySee() && !holds('castellan:facts') && !holds('castellan:check'))
+    throw forbidden(`to make a ${key.kind} a precondition`, 'castellan:check')
+}
+
 export function authorizeJournal(inquiry: Inquiry, callerText: string): void {
   if (callerText === 'system') return
   require(inquiry, callerOf(inquiry, callerText), 'castellan:journal', 'to read the journal')

@@ -18,6 +18,7 @@ import {
   authorizeChange,
   authorizeHolders,
   authorizeJournal,
+  authorizeLook,
   authorizePreview,
 } from './authority.ts'
 import type { Change, ChangeResult, Commit, Preconditions } from './change.ts'
@@ -450,14 +451,20 @@ export class Engine {
     const inquire = (): Inquiry => this.inquiry({ now: options.now, viewer: caller })
     const plan = new Plan(this.index, inquire)
     try {
-      this.requirePreconditions(plan, changes, options)
+      const unmet = this.findUnmet(plan, changes, options, inquire())
       const wishes: Change[] = []
       const results = changes.map((change) => {
         const wish = plan.resolve(change)
         wishes.push(wish)
         authorizeChange(inquire(), caller, wish)
-        return plan.apply(wish)
+        try {
+          return plan.apply(wish)
+        } catch (error) {
+          throw unmet ?? error
+        }
       })
+      // Told only to those who may make the changes: to others it would tell what is there and when it changed.
+      if (unmet !== undefined) throw unmet
       return {
         plan,
         wishes,
@@ -476,15 +483,26 @@ export class Engine {
     return { ...result, effective: !isOver && this.checkOne(issuer, permission, { now }) }
   }
 
-  private requirePreconditions(plan: Plan, changes: readonly Change[], options: ChangeOptions): void {
+  /** @throws {ForbiddenError} when the caller may not see a fact that the preconditions name */
+  private findUnmet(
+    plan: Plan,
+    changes: readonly Change[],
+    options: ChangeOptions,
+    inquiry: Inquiry,
+  ): PreconditionFailedError | undefined {
     const { ifRevision, ifAbsent = [], ifPresent = [] } = options.preconditions ?? {}
-    for (const key of ifAbsent)
-      if (this.fact(key) !== undefined)
-        throw new PreconditionFailedError(`a fact that must be absent is there: ${JSON.stringify(key)}`)
-    for (const key of ifPresent)
-      if (this.fact(key) === undefined)
-        throw new PreconditionFailedError(`a fact that must be there is absent: ${JSON.stringify(key)}`)
-    if (ifRevision === undefined) return
+    const isThere = (key: FactKey): boolean => {
+      const resolved = canonicalKey(inquiry, key)
+      authorizeLook(inquiry, inquiry.viewer, resolved)
+      return this.index.fact(resolved) !== undefined
+    }
+    const present = ifAbsent.filter((key) => isThere(key))
+    const absent = ifPresent.filter((key) => !isThere(key))
+    if (present[0] !== undefined)
+      return new PreconditionFailedError(`a fact that must be absent is there: ${JSON.stringify(present[0])}`)
+    if (absent[0] !== undefined)
+      return new PreconditionFailedError(`a fact that must be there is absent: ${JSON.stringify(absent[0])}`)
+    if (ifRevision === undefined) return undefined
     this.requireRevision(ifRevision)
     const changedAt = options.changedAt ?? ((key: FactKey) => this.changed.get(changeKey(key)) ?? 0)
     for (const change of changes) {
@@ -492,10 +510,11 @@ export class Engine {
       const key = 'add' in wish ? factKey(wish.add) : wish.remove
       const at = changedAt(key)
       if (at > ifRevision)
-        throw new PreconditionFailedError(
+        return new PreconditionFailedError(
           `a fact this names changed at revision ${at}, after ${ifRevision}: ${JSON.stringify(key)}`,
         )
     }
+    return undefined
   }
 
   /** Whoever the revoked grants reach directly is meant to lose; anyone beyond is a dependant. */
@@ -523,12 +542,7 @@ export class Engine {
 
   /** The fact of this key, as it stands. */
   fact(key: FactKey): Fact | undefined {
-    const parsed = parseFactKey(key)
-    return this.index.fact(
-      parsed.kind === 'grant' || parsed.kind === 'resource'
-        ? { ...parsed, permission: this.inquiry({}).canonical(parsed.permission) }
-        : parsed,
-    )
+    return this.index.fact(canonicalKey(this.inquiry({}), key))
   }
 
   /** Every fact but the built-in ones, in an order that can be loaded again. Not to be read across changes. */
@@ -657,6 +671,13 @@ function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): Ask
 function namespacesOf(catalog: Catalog): readonly Omit<NamespaceFact, 'kind'>[] {
   if (Array.isArray(catalog)) return catalog as readonly Omit<NamespaceFact, 'kind'>[]
   return Object.entries(catalog).map(([name, rest]) => ({ ...rest, name }))
+}
+
+function canonicalKey(inquiry: Inquiry, key: FactKey): FactKey {
+  const parsed = parseFactKey(key)
+  return parsed.kind === 'grant' || parsed.kind === 'resource'
+    ? { ...parsed, permission: inquiry.canonical(parsed.permission) }
+    : parsed
 }
 
 function changeKey(key: FactKey): string {

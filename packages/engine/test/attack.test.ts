@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { CastellanError, type FactKey } from '../src/index.ts'
 import { add, errorOf, remove, token, user, world } from './say.ts'
 
 const [alice, bob, eve] = [user('alice'), user('bob'), user('eve')]
@@ -66,5 +67,50 @@ describe('scoped tokens', () => {
     assert.equal(engine.check(other.as, alice.as), false)
     engine.apply(remove(other.isSuspended()), { as: alice.as })
     assert.equal(engine.check(other.as, alice.as), true)
+  })
+})
+
+describe('preconditions', () => {
+  const file = alice.owns('fs:x', { name: 'alice' })
+  const secret = alice.grants('fs:x:read', bob)
+
+  test('tell nobody what is there, or where a path leads, who may not see it', () => {
+    const engine = world([...people, file, secret, token('t', alice).exists])
+    const probe = (who: string, key: FactKey): string[] =>
+      (['ifPresent', 'ifAbsent'] as const).map((name) => {
+        try {
+          engine.apply([], { as: who, preconditions: { [name]: [key] } })
+          return 'met'
+        } catch (error) {
+          return error instanceof CastellanError ? error.code : String(error)
+        }
+      })
+    const keys: FactKey[] = ['fs:x:read', 'fs:/alice:read', 'fs:y:read', 'fs:/nothing:read'].map(
+      (permission) => ({ kind: 'grant', issuer: 'user:alice', holder: 'user:bob', permission }),
+    )
+    for (const key of [
+      ...keys,
+      { kind: 'resource', permission: 'fs:x' } as const,
+      { kind: 'resource', permission: 'fs:/alice' } as const,
+      { kind: 'token', id: 't' } as const,
+      { kind: 'token', id: 'none' } as const,
+      { kind: 'member', group: 'admin', member: 'user:bob' } as const,
+      { kind: 'suspension', of: 'user:bob' } as const,
+    ])
+      assert.deepEqual(probe(eve.as, key), ['FORBIDDEN', 'FORBIDDEN'], JSON.stringify(key))
+    for (const who of [alice, bob])
+      assert.deepEqual(probe(who.as, keys[1]!), ['met', 'PRECONDITION_FAILED'], who.as)
+  })
+
+  test('do not tell when a fact changed that the caller may not change', () => {
+    const engine = world([...people, file])
+    engine.apply(add(secret), { as: alice.as })
+    for (const change of [remove(secret), remove(alice.grants('fs:x:write', bob))])
+      errorOf(() => engine.apply(change, { as: eve.as, preconditions: { ifRevision: 0 } }), 'FORBIDDEN')
+    errorOf(
+      () => engine.apply(remove(secret), { as: bob.as, preconditions: { ifRevision: 0 } }),
+      'PRECONDITION_FAILED',
+    )
+    assert.equal(engine.check(bob.as, 'fs:x:read'), true)
   })
 })
