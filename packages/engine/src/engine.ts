@@ -126,7 +126,11 @@ export class Engine {
     const leftOut = new Map<string, boolean>(GENERAL_NAMESPACES.map((name) => [name, true]))
     this.fast = new FastCheck(this.index, (name) => {
       let isOut = leftOut.get(name)
-      if (isOut === undefined) leftOut.set(name, (isOut = touched.touches(name)))
+      if (isOut === undefined) {
+        // Anything may be asked: only what is declared is remembered, or whoever asks could fill the memory.
+        if (!this.index.namespaces.has(name)) return true
+        leftOut.set(name, (isOut = touched.touches(name)))
+      }
       return isOut
     })
     for (const namespace of namespacesOf(options.catalog ?? []))

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
+import { memoryUsage } from 'node:process'
 import { describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { CastellanError, type FactKey } from '../src/index.ts'
 import { add, errorOf, remove, token, user, world } from './say.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const [alice, bob, eve] = [user('alice'), user('bob'), user('eve')]
 const people = [alice, bob, eve].map((each) => each.exists)
@@ -112,5 +118,20 @@ describe('preconditions', () => {
       'PRECONDITION_FAILED',
     )
     assert.equal(engine.check(bob.as, 'fs:x:read'), true)
+  })
+})
+
+describe('memory', () => {
+  test('questions in namespaces that nobody declared leave nothing behind', () => {
+    const engine = world(people)
+    const ask = (count: number): number => {
+      for (let i = 0; i < count; i++)
+        errorOf(() => engine.check(alice.as, `${'x'.repeat(100_000)}${i}`), 'PERMISSION_INVALID')
+      collectGarbage()
+      return memoryUsage().heapUsed
+    }
+    const before = ask(20)
+    const after = ask(200)
+    assert.ok(after - before < 10e6, `${after - before} bytes more`)
   })
 })
