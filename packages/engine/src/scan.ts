@@ -33,6 +33,8 @@ interface Frame {
   /** Links to unfold, with where they lead. */
   pending: { readonly edge: State['links'][number]; readonly live: ReadonlyMap<State, State | undefined> }[]
   next: number
+  /** States from which an option can be reached without passing an actor on the pathway here; found when first needed. */
+  open: ReadonlySet<State> | undefined
   /** Everything from here on is behind a link the viewer may not see. */
   readonly isHidden: boolean
 }
@@ -44,6 +46,7 @@ class Unfolding {
   private readonly root: Frame
   /** Actors on the pathway to the current frame. */
   private readonly passed = new Set<string>()
+  private readonly reversed = new Map<ReadonlyMap<State, unknown>, Map<State, State[]>>()
   /** Nodes that may still be added, what open frames need to end being set aside. */
   private budget: number = LIMITS.readingNodesMax
 
@@ -74,6 +77,7 @@ class Unfolding {
         .filter(({ link }) => !scanned.has(link.permission))
         .map((edge) => ({ edge, live }))
       root.next = 0
+      root.open = undefined
       if (!this.unfold()) return
       for (const each of state.explosion.strings) scanned.add(each)
     }
@@ -107,14 +111,16 @@ class Unfolding {
   private enterNext(frame: Frame): Frame | 'full' | undefined {
     for (; frame.next < frame.pending.length; frame.next++) {
       const { edge, live } = frame.pending[frame.next]!
-      if (!this.isLive(edge.to, live)) continue
+      if (!this.isLive(frame, edge.to, live)) continue
       const { to } = edge
       const isSystem = to.actor.kind === 'system'
       const options = isSystem ? to.options.slice(0, 1) : to.options
       // The path, how its reading begins, and what ends it.
       const cost = 1 + (to.explosion.strings.length > 1 ? 1 : 0) + options.length + FRAME_ENDS
       if (cost > this.budget) {
-        const left = frame.pending.slice(frame.next).filter((each) => this.isLive(each.edge.to, each.live))
+        const left = frame.pending
+          .slice(frame.next)
+          .filter((each) => this.isLive(frame, each.edge.to, each.live))
         frame.nodes.push({
           $: 'truncated',
           reason: `a reading has at most ${LIMITS.readingNodesMax} nodes`,
@@ -174,22 +180,43 @@ class Unfolding {
 
   /**
    * Whether an option can be reached from a state without passing an actor twice. The shortest way does it nearly
-   * always; only where somebody on it was passed already are the others looked for.
+   * always; only where somebody on it was passed already are the others looked for, once for all links of a frame.
    */
-  private isLive(to: State, live: ReadonlyMap<State, State | undefined>): boolean {
+  private isLive(frame: Frame, to: State, live: ReadonlyMap<State, State | undefined>): boolean {
     if (!live.has(to) || this.passed.has(to.actor.text)) return false
     let at: State | undefined = to
     while (at !== undefined && !this.passed.has(at.actor.text)) at = live.get(at)
-    return at === undefined || this.hasWayAround(to)
+    if (at === undefined) return true
+    frame.open ??= this.statesWithWayOut(live)
+    return frame.open.has(to)
   }
 
-  private hasWayAround(from: State): boolean {
-    const seen = new Set([from])
-    for (const state of seen) {
-      if (state.options.length > 0) return true
-      for (const { to } of state.links) if (!this.passed.has(to.actor.text)) seen.add(to)
+  /** Backwards from the options, around those who were passed. */
+  private statesWithWayOut(live: ReadonlyMap<State, State | undefined>): Set<State> {
+    const found = new Set<State>()
+    const restingOn = this.restingOn(live)
+    for (const state of live.keys())
+      if (state.options.length > 0 && !this.passed.has(state.actor.text)) found.add(state)
+    // The set grows while it is walked: a queue.
+    for (const state of found)
+      for (const resting of restingOn.get(state) ?? [])
+        if (!this.passed.has(resting.actor.text)) found.add(resting)
+    return found
+  }
+
+  /** The links of one question the other way round. */
+  private restingOn(live: ReadonlyMap<State, State | undefined>): ReadonlyMap<State, readonly State[]> {
+    let restingOn = this.reversed.get(live)
+    if (restingOn !== undefined) return restingOn
+    this.reversed.set(live, (restingOn = new Map<State, State[]>()))
+    for (const state of live.keys()) {
+      for (const { to } of state.links) {
+        const resting = restingOn.get(to)
+        if (resting === undefined) restingOn.set(to, [state])
+        else resting.push(state)
+      }
     }
-    return false
+    return restingOn
   }
 
   private pathOf(frame: Frame, { link }: State['links'][number], reading: Reading): PathNode {
@@ -219,7 +246,7 @@ class Unfolding {
 
   private open(actor: string, isHidden: boolean): Frame {
     this.budget -= FRAME_ENDS
-    return { nodes: [], actor, started: this.stopwatch(), pending: [], next: 0, isHidden }
+    return { nodes: [], actor, started: this.stopwatch(), pending: [], next: 0, open: undefined, isHidden }
   }
 
   private close(frame: Frame): void {

@@ -3,8 +3,8 @@ import { memoryUsage } from 'node:process'
 import { describe, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { CastellanError, type FactKey } from '../src/index.ts'
-import { add, errorOf, remove, token, user, world } from './say.ts'
+import { CastellanError, hasOption, type FactKey } from '../src/index.ts'
+import { add, errorOf, group, remove, token, user, world } from './say.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -133,5 +133,23 @@ describe('memory', () => {
     const before = ask(20)
     const after = ask(200)
     assert.ok(after - before < 10e6, `${after - before} bytes more`)
+  })
+})
+
+describe('readings', () => {
+  test('of a dense circle take no longer than their size', () => {
+    const crowd = Array.from({ length: 200 }, (_, i) => user(`u${i}`))
+    const circle = group('circle')
+    const engine = world([
+      ...people,
+      circle.exists,
+      ...crowd.map((each) => each.exists),
+      alice.owns('a:x'),
+      ...crowd.flatMap((each) => [each.joins(circle), each.grants('a:x', circle)]),
+      alice.grants('a:x', crowd[0]!),
+    ])
+    const start = performance.now()
+    assert.equal(hasOption(engine.scan('user:u1', 'a:x')), true)
+    assert.ok(performance.now() - start < 4000, `${performance.now() - start} ms`)
   })
 })
