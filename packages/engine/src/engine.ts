@@ -267,12 +267,9 @@ export class Engine {
   claims(actor: string, permission: string, asking?: Asking): Claims {
     const asker = this.inquiry(asking)
     // Limits must be known in full to be enforced: nothing is hidden, but paths resolve as the viewer sees them.
-    const reading = scan(
-      this.inquiry({ ...asking, viewer: 'system' }),
-      actor,
-      [asker.canonical(permission)],
-      stopwatch,
-    )
+    const canonical = [asker.canonical(permission)]
+    const inquiry = this.inquiry({ ...asking, viewer: 'system' })
+    const reading = scan(inquiry, actor, canonical, stopwatch, canonical)
     return { ...claimsOf(reading), revision: this.current }
   }
 
@@ -545,8 +542,8 @@ export class Engine {
   // ---- facts
 
   /** The fact of this key, as it stands. */
-  fact(key: FactKey): Fact | undefined {
-    return this.index.fact(canonicalKey(this.inquiry({}), key))
+  fact(key: FactKey, asking?: Pick<Asking, 'viewer'>): Fact | undefined {
+    return this.index.fact(canonicalKey(this.inquiry(asking), key))
   }
 
   /** Every fact but the built-in ones, in an order that can be loaded again. Not to be read across changes. */
@@ -555,14 +552,13 @@ export class Engine {
   }
 
   /** Grants by any of issuer, holder and permission (that very string), unordered. */
-  *grantsWhere(filter: {
-    readonly issuer?: string
-    readonly holder?: string
-    readonly permission?: string
-  }): Generator<GrantFact> {
+  *grantsWhere(
+    filter: { readonly issuer?: string; readonly holder?: string; readonly permission?: string },
+    asking?: Pick<Asking, 'viewer'>,
+  ): Generator<GrantFact> {
     const { index } = this
     const permission =
-      filter.permission === undefined ? undefined : this.inquiry({}).canonical(filter.permission)
+      filter.permission === undefined ? undefined : this.inquiry(asking).canonical(filter.permission)
     const issuer = filter.issuer === undefined ? undefined : (index.parties.get(filter.issuer) ?? NONE)
     const holder = filter.holder === undefined ? undefined : (index.parties.get(filter.holder) ?? NONE)
     const node = permission === undefined ? undefined : index.findNode(permission)

@@ -11,14 +11,15 @@ import { activeStates, liveStates, type State } from './walk.ts'
  *
  * @param permissions - as asked; rewritten here, so that the reading can say so
  * @param stopwatch - milliseconds, from anywhere on
+ * @param canonical - what they become, where somebody else's sight decides that
  */
 export function scan(
   inquiry: Inquiry,
   actorText: string,
   permissions: readonly string[],
   stopwatch: () => number,
+  canonical: readonly string[] = permissions.map((each) => inquiry.canonical(each)),
 ): Reading {
-  const canonical = permissions.map((each) => inquiry.canonical(each))
   const unfolding = new Unfolding(inquiry, stopwatch)
   if (inquiry.actor(actorText).kind === 'system') unfolding.addSystem(canonical[0])
   else unfolding.addAll(actorText, permissions, canonical)

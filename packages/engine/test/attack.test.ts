@@ -153,3 +153,24 @@ describe('readings', () => {
     assert.ok(performance.now() - start < 4000, `${performance.now() - start} ms`)
   })
 })
+
+describe('paths that the viewer may not see', () => {
+  const file = alice.owns('fs:x', { name: 'alice' })
+  const grant = eve.grants('fs:x', bob)
+  const engine = world([...people, file, alice.grants('fs:x', bob), grant])
+  const asHers = { viewer: eve.as }
+
+  test('have no claims, as they are not held', () => {
+    assert.equal(engine.check(bob.as, 'fs:/alice:read', asHers), false)
+    assert.deepEqual(engine.claims(bob.as, 'fs:/alice:read', asHers).pathways, [])
+    assert.deepEqual(engine.claims(bob.as, 'fs:/alice:read', { viewer: bob.as }).pathways, [[{}]])
+  })
+
+  test('find no fact and no grant', () => {
+    const key = { ...grant, permission: 'fs:/alice' }
+    assert.equal(engine.fact({ kind: 'resource', permission: 'fs:/alice' }, asHers), undefined)
+    assert.equal(engine.fact(key, asHers), undefined)
+    assert.deepEqual([...engine.grantsWhere({ issuer: eve.as, permission: 'fs:/alice' }, asHers)], [])
+    assert.deepEqual([...engine.grantsWhere({ issuer: eve.as, permission: 'fs:/alice' })], [grant])
+  })
+})

@@ -248,3 +248,21 @@ describe('one grant', () => {
     assert.equal((await call('DELETE', `${path}?onDependants=allow&reason=over`, { token })).body.revoked, 1)
   })
 })
+
+test('a path that the caller may not see leads to none of their grants', async (t) => {
+  const { call, tokenOf, live } = await serve(t)
+  const grant = { issuer: 'user:bob', holder: 'user:alice', permission: 'fs:x' }
+  await live.change([
+    { add: { kind: 'resource', permission: 'fs:x', owner: 'user:ed', name: 'secret' } },
+    { add: { kind: 'grant', ...grant, extra: {} } },
+  ])
+  const token = await tokenOf('bob')
+  const list = (permission: string) =>
+    call('GET', `/v1/grants?issuer=user:bob&permission=${permission}`, { token })
+  assert.equal((await list('fs:x')).body.items.length, 1)
+  for (const path of ['fs:/secret', 'fs:/nothing']) {
+    const id = printGrantId({ kind: 'grant', ...grant, permission: path })
+    assert.deepEqual((await list(path)).body.items, [], path)
+    assert.equal((await call('GET', `/v1/grants/${id}`, { token })).status, 404, path)
+  }
+})

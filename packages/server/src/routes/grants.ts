@@ -78,7 +78,13 @@ export const grantRoutes: readonly Route[] = [
       authorizeList(engine, caller, filter)
       return {
         body: {
-          ...pageOf(engine.grantsWhere(filter), sortKeyOf, viewOf, filter, pagingOf(query)),
+          ...pageOf(
+            engine.grantsWhere(filter, { viewer: caller.actor }),
+            sortKeyOf,
+            viewOf,
+            filter,
+            pagingOf(query),
+          ),
           revision: engine.revision,
         },
       }
@@ -93,7 +99,7 @@ export const grantRoutes: readonly Route[] = [
     handle({ caller, query, params }, { engine }) {
       assertReached(engine, query.atLeast)
       const key = findGrantKey(params['id'] ?? '')
-      const grant = key === undefined ? undefined : engine.fact(key)
+      const grant = key === undefined ? undefined : engine.fact(key, { viewer: caller.actor })
       // One that the caller may not see and one that is not there look alike.
       if (grant?.kind !== 'grant' || !maySee(engine, caller, grant)) throw grantUnknown()
       return { body: { grant: viewOf(grant), revision: engine.revision } }
