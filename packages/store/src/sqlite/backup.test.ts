@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
@@ -116,6 +124,23 @@ describe('backup', () => {
     const reader = openSqliteReader({ path: copy })
     assert.deepEqual([reader.revision, revision], [4, 4])
     reader.close()
+  })
+
+  test('makes a file for its owner alone, and leaves others who may read what it replaces', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    const store = await openSqliteStore({ path })
+    const target = join(folder.path, 'copy.db')
+    const mode = (file: string): number => statSync(file).mode & 0o777
+    await backup(store, target)
+    if (process.platform !== 'win32') assert.equal(mode(target), 0o600)
+    chmodSync(target, 0o640)
+    await backup(store, target, { overwrite: true })
+    if (process.platform !== 'win32') assert.equal(mode(target), 0o640)
+    store.close()
+    chmodSync(path, 0o600)
+    await restore(target, path, { overwrite: true })
+    if (process.platform !== 'win32') assert.equal(mode(path), 0o600)
   })
 
   test('says what is missing', async () => {

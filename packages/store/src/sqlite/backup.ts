@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { StoreError } from '@castellan/engine'
@@ -86,13 +86,19 @@ async function copyOver(reader: SqliteReader, file: string): Promise<void> {
   }
 }
 
+const PRIVATE = 0o600
+
 /** Copies aside and moves the whole copy into place. */
 async function copy(reader: SqliteReader, file: string): Promise<void> {
   const draft = `${file}-${process.pid}-new`
   remove(draft)
   try {
+    // Made first, so that at no moment anyone can read it who could not read what it replaces: nobody but its owner.
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? PRIVATE
+    closeSync(openSync(draft, 'wx', PRIVATE))
     await reader.copyTo(draft)
     await finish(draft)
+    chmodSync(draft, mode & 0o777)
     renameSync(draft, file)
   } catch (error) {
     remove(draft)
