@@ -174,3 +174,26 @@ describe('paths that the viewer may not see', () => {
     assert.deepEqual([...engine.grantsWhere({ issuer: eve.as, permission: 'fs:/alice' })], [grant])
   })
 })
+
+describe('claims', () => {
+  test('of many pathways with large extras are told apart without copying them', () => {
+    const crowd = Array.from({ length: 8 }, (_, i) => user(`u${i}`))
+    const circle = group('circle')
+    const extra = (of: number) => ({ extra: { of, filling: 'y'.repeat(16_000) } })
+    const engine = world([
+      ...people,
+      circle.exists,
+      ...crowd.map((each) => each.exists),
+      alice.owns('a:x'),
+      ...crowd.flatMap((each, i) => [
+        each.joins(circle),
+        each.grants('a:x', circle, extra(i)),
+        alice.grants('a:x', each, extra(i + 100)),
+      ]),
+    ])
+    const start = performance.now()
+    const { pathways } = engine.claims('user:u1', 'a:x')
+    assert.ok(performance.now() - start < 1000, `${performance.now() - start} ms`)
+    assert.ok(pathways.length > 1000)
+  })
+})
