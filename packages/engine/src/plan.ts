@@ -138,13 +138,6 @@ export class Plan {
     const key = factKey(after)
     const before = this.index.fact(key)
     if (before === undefined) {
-      if (retirementOf(this.index, after)?.has(entityId(after)) === true) {
-        throw new ConflictError(
-          'ID_RETIRED',
-          `${after.kind} \`${entityId(after)}\` was removed, and ids are never made again`,
-          'choose another id',
-        )
-      }
       this.index.put(after)
       this.effects.push({ before: null, after })
       return { outcome: 'added' }
@@ -174,6 +167,13 @@ export class Plan {
   // ---- adding
 
   private add(fact: Fact): ChangeResult {
+    if (retirementOf(this.index, fact)?.has(entityId(fact)) === true) {
+      throw new ConflictError(
+        'ID_RETIRED',
+        `${fact.kind} \`${entityId(fact)}\` was removed, and ids are never made again`,
+        'choose another id',
+      )
+    }
     switch (fact.kind) {
       case 'namespace':
         return this.addNamespace(fact)
