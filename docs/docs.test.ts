@@ -19,7 +19,7 @@ import { run } from '../packages/cli/src/cli.ts'
 import { processIo } from '../packages/cli/src/io.ts'
 import { findAnchors, findBlocks, findLinks, findRegion } from './markdown.ts'
 import { PageRun, type Difference } from './run-blocks.ts'
-import { TABLES } from './tables.ts'
+import { listRoutes, TABLES } from './tables.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PAGES = ['README.md', 'CONTRIBUTING.md', ...listPages('docs')]
@@ -69,6 +69,20 @@ describe('tables', () => {
       if (IS_UPDATE) writePage(page, replaced(text, region, wanted))
       else assert.equal(region.text, wanted, 'UPDATE_DOCS=1 corrects it')
     })
+  }
+})
+
+test('docs/http.md has an example of every route', async () => {
+  const examples = findBlocks(readPage('docs/http.md')).map(({ text }) => text)
+  for (const { method, path } of await listRoutes()) {
+    const request = new RegExp(
+      String.raw`^${method} ${path.replaceAll(/\{\w+\}/g, '[^/?\\s]+')}(?:\?\S*)?$`,
+      'm',
+    )
+    assert.ok(
+      examples.some((text) => request.test(text)),
+      `${method} ${path}`,
+    )
   }
 })
 

@@ -132,7 +132,7 @@ export class PageRun implements AsyncDisposable {
 
   #asWritten(text: string): string {
     const served = this.#server === undefined ? text : text.replaceAll(this.#server.address, ADDRESS)
-    return served.replaceAll(this.#dir, '/home/you')
+    return withoutSecrets(served.replaceAll(this.#dir, '/home/you'))
   }
 
   /** A request and its answer; the server of the example is there when none is. */
@@ -152,7 +152,7 @@ export class PageRun implements AsyncDisposable {
     const request = block.text.slice(0, block.text.indexOf('HTTP/1.1'))
     return {
       block,
-      text: `${request}HTTP/1.1 ${response.status} ${response.statusText}\n\n${printJson(actual)}\n`,
+      text: `${request}HTTP/1.1 ${response.status} ${response.statusText}\n\n${withoutSecrets(printJson(actual))}\n`,
     }
   }
 
@@ -349,6 +349,11 @@ const CHANGING: readonly (readonly [RegExp, string])[] = [
   [/process \d+/g, 'process <pid>'],
   [/Node \d+\.\d+\.\d+/g, 'Node <version>'],
 ]
+
+/** What stands in the pages opens nothing, and looks like it. */
+function withoutSecrets(text: string): string {
+  return text.replaceAll(/cst_[\w-]{43}/g, 'cst_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG')
+}
 
 function plain(text: string): string {
   let result = text.replaceAll(/[ \t]+$/gm, '')

@@ -98,9 +98,18 @@ const DECISION_DOCS: Readonly<Record<string, string>> = {
 }
 
 async function writeRoutes(): Promise<string> {
-  const rows = Object.keys(DECISIONS).map((path) => [`\`POST ${path}\``, DECISION_DOCS[path] ?? ''])
-  for (const { method, path, doc } of await loadRoutes()) rows.push([`\`${method} ${path}\``, doc])
+  const rows = (await listRoutes()).map(({ method, path, doc }) => [`\`${method} ${path}\``, doc])
   return table(['route', 'does'], rows)
+}
+
+/** Every route of the server, those of decisions first. */
+export async function listRoutes(): Promise<RouteSeen[]> {
+  const decisions = Object.keys(DECISIONS).map((path) => ({
+    method: 'POST',
+    path,
+    doc: DECISION_DOCS[path] ?? '',
+  }))
+  return [...decisions, ...(await loadRoutes())]
 }
 
 interface RouteSeen {
