@@ -12,3 +12,5 @@ declare class TextDecoder {
   constructor(encoding?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean })
   decode(bytes?: Uint8Array): string
 }
+
+declare const performance: { now(): number }

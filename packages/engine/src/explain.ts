@@ -5,6 +5,7 @@ import type { ActorRef, FoundLink, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { namespaceOf, splitManage } from './permission.ts'
 import { findHolders } from './holders.ts'
+import { isUnresolvedPath } from './rules/fs-path.ts'
 import { activeStates, liveStates, MISSING_LINK, type State, storedStates } from './walk.ts'
 
 /**
@@ -270,6 +271,10 @@ function notHeld(
   issuer: string,
   by: string[],
 ): BrokenLink {
+  if (isUnresolvedPath(splitManage(permission).rest)) {
+    // No grant of a path that leads nowhere can be made, and who could make the path is not to be known.
+    return { problem: 'unknown', detail: `${permission} is no path that can be seen`, mend: null, by: [] }
+  }
   const missing = missingResource(inquiry, permission)
   return {
     problem: missing === undefined ? 'not-held' : 'unknown',
