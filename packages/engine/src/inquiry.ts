@@ -146,10 +146,17 @@ export class Inquiry {
   private explodeStrings(permission: string): string[] {
     const strings = new Set([permission])
     const managing = new Set<string>()
+    const isTangled = this.index.roots.get(namespaceOf(splitManage(permission).rest))?.hasLongFolders === true
     for (const each of strings) {
       const { depth, rest } = splitManage(each)
       const prefix = each.slice(0, each.length - rest.length)
       for (const enough of this.enoughFor(rest)) strings.add(prefix + enough)
+      if (isTangled && strings.size > LIMITS.explosionTotalMax)
+        throw new LimitExceededError(
+          'explosionTotalMax',
+          LIMITS.explosionTotalMax,
+          `what \`${permission.slice(0, 100)}\` lies in is tangled: it explodes to too many strings`,
+        )
       for (let levels = depth; levels > 0; levels--) managing.add('manage:'.repeat(levels).slice(0, -1))
     }
     for (const each of managing) strings.add(each)

@@ -12,6 +12,11 @@ export const LIMITS = {
   treeDepthMax: 100,
   /** Strings that one registered exploder adds to one string. */
   explosionMax: 64,
+  /**
+   * Strings that one string explodes to where a folder's string is longer than its content's. A few dozen of those
+   * can be tangled so that each step doubles what is found: an error then, not an hour.
+   */
+  explosionTotalMax: 10_000,
   /** Permissions in one call, and questions in one `checkEach`. */
   permissionsMax: 1000,
   /** Changes in one call. Bounds how long one commit blocks the others. */

@@ -197,3 +197,19 @@ describe('claims', () => {
     assert.ok(pathways.length > 1000)
   })
 })
+
+describe('explosions', () => {
+  test('of tangled folders end with an error, soon', () => {
+    const levels = 40
+    const facts = Array.from({ length: levels }, (_, i) => levels - 1 - i).flatMap((i) => [
+      alice.owns(`a:${i}:1`),
+      alice.owns(`a:${i}:0`, { parent: `a:${i}:1` }),
+      alice.owns(`a:${i}`, i === levels - 1 ? {} : { parent: `a:${i + 1}:0` }),
+    ])
+    const engine = world([...people, ...facts])
+    const start = performance.now()
+    errorOf(() => engine.check(eve.as, 'a:0'), 'LIMIT_EXCEEDED')
+    assert.ok(performance.now() - start < 1000, `${performance.now() - start} ms`)
+    assert.equal(engine.check(eve.as, 'a:35'), false)
+  })
+})
