@@ -280,13 +280,15 @@ function readInstant(raw: Raw): string | undefined {
   const isReal =
     parts !== null &&
     Number(parts[3]) <= new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate()
-  if (Number.isNaN(time) || !isReal)
+  // An offset can lead out of the four digits that a year has: what is kept must be readable again.
+  const kept = Number.isNaN(time) ? '' : new Date(time).toISOString()
+  if (!INSTANT.test(kept) || !isReal)
     throw new FactInvalidError(
       'expiresAt',
       `\`${text.slice(0, 40)}\` is no instant`,
       'write it as in `2027-01-01T00:00:00Z`',
     )
-  return new Date(time).toISOString()
+  return kept
 }
 
 /** A copy that nobody else can change, of at most 16 KiB. */

@@ -213,3 +213,14 @@ describe('explosions', () => {
     assert.equal(engine.check(eve.as, 'a:35'), false)
   })
 })
+
+describe('instants', () => {
+  test('that an offset leads out of four-digit years are refused: nothing could read them again', () => {
+    const engine = world([...people, alice.owns('a:x')])
+    for (const expiresAt of ['9999-12-31T23:59:59-01:00', '0000-01-01T00:00:00+01:00'])
+      errorOf(() => engine.apply(add(alice.grants('a:x', bob, { expiresAt }))), 'FACT_INVALID')
+    engine.apply(add(alice.grants('a:x', bob, { expiresAt: '9999-12-31T23:59:59Z' })))
+    const kept = [...engine.facts('grant')]
+    assert.deepEqual(engine.apply(add(...kept)).results[0]?.outcome, 'unchanged')
+  })
+})
