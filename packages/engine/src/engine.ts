@@ -325,15 +325,16 @@ export class Engine {
   private compareAround(
     plan: Plan,
     alsoNamed: readonly string[],
-    asking: Asking & { readonly now: number },
+    asking: Asking & { readonly now: number } & Pick<ChangeOptions, 'as'>,
   ): PreviewItem[] {
     const effects = [...plan.effects]
+    const max = (asking.as ?? 'system') === 'system' ? Infinity : LIMITS.previewMax
     let isUndone = false
     try {
-      const gains = new Reach(this.inquiry(asking), effects, 'after')
+      const gains = new Reach(this.inquiry(asking), effects, 'after', max)
       plan.undo()
       isUndone = true
-      const losses = new Reach(this.inquiry(asking), effects, 'before')
+      const losses = new Reach(this.inquiry(asking), effects, 'before', max)
       const named = [...new Set([...alsoNamed, ...losses.named, ...gains.named])].sort(compareText)
       const questions = [...losses.questions(named)]
       const before = this.answerAll(questions, asking)
@@ -411,7 +412,7 @@ export class Engine {
   stage(changes: readonly Change[], options: ChangeOptions = {}): Staged {
     const now = options.now ?? this.clock()
     const { plan, wishes, results } = this.planAll(changes, { ...options, now })
-    if (options.onDependants === 'refuse') this.refuseDependants(plan, namedBy(wishes), now)
+    if (options.onDependants === 'refuse') this.refuseDependants(plan, namedBy(wishes), { ...options, now })
     if (plan.effects.length === 0) return { commit: null, results, revision: this.current, undo: () => {} }
     const revision = ++this.current
     if (options.changedAt === undefined)
@@ -519,9 +520,13 @@ export class Engine {
   }
 
   /** Whoever the revoked grants reach directly is meant to lose; anyone beyond is a dependant. */
-  private refuseDependants(plan: Plan, alsoNamed: readonly string[], now: number): void {
+  private refuseDependants(
+    plan: Plan,
+    alsoNamed: readonly string[],
+    { as = 'system', now }: ChangeOptions & { readonly now: number },
+  ): void {
     const effects = [...plan.effects]
-    const lost = this.compareAround(plan, alsoNamed, { now }).filter(({ change }) => change === 'lost')
+    const lost = this.compareAround(plan, alsoNamed, { now, as }).filter(({ change }) => change === 'lost')
     const meant = new Set<string>()
     for (const { before, after } of effects)
       if (before?.kind === 'grant' && after === null)

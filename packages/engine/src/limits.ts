@@ -21,6 +21,11 @@ export const LIMITS = {
   permissionsMax: 1000,
   /** Changes in one call. Bounds how long one commit blocks the others. */
   changesMax: 1000,
+  /**
+   * Pairs of an actor and a permission that one preview compares, or a revocation that refuses dependants, for anyone
+   * but `system`. It holds the thread meanwhile, and 1,000 changes can concern everybody.
+   */
+  previewMax: 200_000,
   /** UTF-8 bytes of a grant's `extra`, as JSON. */
   extraBytesMax: 16_384,
   /** Objects within objects in `extra`. */

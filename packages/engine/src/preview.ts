@@ -5,6 +5,7 @@ import type { Fact } from './fact.ts'
 import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './facts-index.ts'
 import { findHolders } from './holders.ts'
 import type { Inquiry } from './inquiry.ts'
+import { LimitExceededError } from './errors.ts'
 import { compareText, isAtOrBeneath, namespaceOf } from './permission.ts'
 import { plainNodes } from './plain.ts'
 
@@ -23,9 +24,13 @@ export class Reach {
   private readonly everybody = new Set<string>()
   private readonly inquiry: Inquiry
   private readonly pending: { readonly row: number; readonly permission: string }[] = []
+  private readonly max: number
+  private noted = 0
 
-  constructor(inquiry: Inquiry, effects: readonly Effect[], side: 'before' | 'after') {
+  /** @param max - pairs of actor and permission */
+  constructor(inquiry: Inquiry, effects: readonly Effect[], side: 'before' | 'after', max: number) {
     this.inquiry = inquiry
+    this.max = max
     for (const effect of effects) {
       const fact = effect[side]
       const other = effect[side === 'before' ? 'after' : 'before']
@@ -223,7 +228,17 @@ export class Reach {
     if (through === undefined) where.set(actor, new Set([permission]))
     else if (through.has(permission)) return false
     else through.add(permission)
+    this.count(++this.noted)
     return true
+  }
+
+  private count(pairs: number): void {
+    if (pairs > this.max)
+      throw new LimitExceededError(
+        'previewMax',
+        this.max,
+        'these changes concern too many people and permissions',
+      )
   }
 
   /** Along everything that rests on what was touched: grants issued over it, and full-access tokens. */
@@ -278,9 +293,11 @@ export class Reach {
     if (this.touched.size === 0 && this.compared.size === 0) return
     const touching = new ByPermission(this.inquiry, this.touched)
     const comparing = new ByPermission(this.inquiry, this.compared)
+    let asked = 0
     for (const permission of named) {
       const touched = touching.actorsFor(permission)
       const compared = comparing.actorsFor(permission)
+      this.count((asked += touched.size + compared.size))
       for (const actor of [...new Set([...touched, ...compared])].sort(compareText)) {
         if (actor !== 'system') yield { actor, permission, isTouched: touched.has(actor) }
       }

@@ -224,3 +224,17 @@ describe('instants', () => {
     assert.deepEqual(engine.apply(add(...kept)).results[0]?.outcome, 'unchanged')
   })
 })
+
+describe('previews', () => {
+  test('that would compare everybody in a thousand permissions are refused, and leave nothing', () => {
+    const crowd = Array.from({ length: 2000 }, (_, i) => user(`u${i}`).exists)
+    const engine = world([...people, ...crowd, eve.owns('a:x')])
+    const changes = add(...Array.from({ length: 1000 }, (_, i) => eve.grants(`a:x:${i}`, 'group:user')))
+    const start = performance.now()
+    errorOf(() => engine.preview(changes, { as: eve.as }), 'LIMIT_EXCEEDED')
+    errorOf(() => engine.apply(changes, { as: eve.as, onDependants: 'refuse' }), 'LIMIT_EXCEEDED')
+    assert.ok(performance.now() - start < 8000, `${performance.now() - start} ms`)
+    assert.deepEqual([...engine.facts('grant')], [])
+    assert.equal(engine.preview(changes.slice(0, 10), { as: eve.as }).counts.gained, 20_020)
+  })
+})
