@@ -103,6 +103,10 @@ function authorizeResource(inquiry: Inquiry, caller: Caller, fact: ResourceFact)
   const before = inquiry.index.resource(fact.permission)
   if (before === undefined) throw forbidden('to make resources', 'castellan:facts')
   requireOver(inquiry, caller, fact.permission)
+  // Names at the top of the tree begin every path: whoever took one would answer to paths that others mean.
+  const isAtTop = fact.parent === undefined && namespaceOf(fact.permission) === 'fs'
+  if (isAtTop && fact.name !== undefined && (before.parent !== undefined || before.name !== fact.name))
+    return require(inquiry, caller, 'fs', 'to name something at the top')
   // What is put into a folder is seen by all who hold something of it: that takes the strongest right on the folder.
   if (fact.parent === undefined || fact.parent === before.parent) return
   const strongest = inquiry.index.namespaces.get(namespaceOf(fact.parent))?.modes?.at(-1)

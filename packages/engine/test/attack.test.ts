@@ -238,3 +238,25 @@ describe('previews', () => {
     assert.equal(engine.preview(changes.slice(0, 10), { as: eve.as }).counts.gained, 20_020)
   })
 })
+
+describe('the top of the file tree', () => {
+  const home = eve.owns('fs:h', { name: 'eve' })
+  const inside = eve.owns('fs:d', { name: 'doc', parent: 'fs:h' })
+
+  test('is not for everybody to name: paths begin there', () => {
+    const engine = world([...people, home, inside, bob.owns('fs:b', { name: 'bob' })])
+    for (const wish of [
+      eve.owns('fs:d', { name: 'carl' }),
+      eve.owns('fs:h', { name: 'carl' }),
+      // Whether the name is taken is not told either.
+      eve.owns('fs:d', { name: 'bob' }),
+    ])
+      errorOf(() => engine.apply(add(wish), { as: eve.as }), 'FORBIDDEN')
+    assert.equal(engine.check(eve.as, 'fs:/carl:read'), false)
+    engine.apply(add(eve.owns('fs:d', { name: 'renamed', parent: 'fs:h' })), { as: eve.as })
+    engine.apply(add(alice.owns('fs:h', { name: 'eve' })), { as: eve.as })
+    engine.apply(add(eve.owns('fs:d')), { as: eve.as })
+    engine.apply(add(eve.owns('fs:d', { name: 'renamed', parent: 'fs:h' })), { as: 'system' })
+    assert.equal(engine.check(alice.as, 'fs:/eve/renamed:read'), true)
+  })
+})
