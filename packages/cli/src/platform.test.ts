@@ -276,6 +276,34 @@ describe('a saved login', () => {
   })
 })
 
+describe('a folder that a stranger made', () => {
+  const folder = newFolder()
+  after(() => folder.remove())
+
+  test('is not told the token of the environment', async () => {
+    const dir = join(folder.dir, 'castellan-data')
+    jsonOf(await castellan(['init', dir, '--json']))
+    const heard: (string | undefined)[] = []
+    const stranger = createHttpServer((request, response) => {
+      heard.push(request.headers.authorization)
+      response.end('{"status":"ok","allowed":true,"revision":1}')
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => stranger.once('listening', resolve))
+    const server = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+    writeFileSync(join(dir, 'login.json'), JSON.stringify({ server, token: 'cst_x', user: 'user:admin' }))
+    // Any process that runs passes for the one that serves.
+    writeFileSync(join(dir, 'data', 'castellan.db-pid'), `${process.pid}\n`)
+    try {
+      const env = { CASTELLAN_TOKEN: 'cst_mine' }
+      await castellan(['check', 'user:admin', 'manage', '--json'], { cwd: folder.dir, env })
+    } finally {
+      stranger.close()
+    }
+    assert.notEqual(heard.length, 0)
+    assert.equal(heard.includes('Bearer cst_mine'), false)
+  })
+})
+
 describe('castellan init', () => {
   const folder = newFolder()
   after(() => folder.remove())

@@ -134,8 +134,10 @@ async function openFolder(io: Io, dir: string, as: string | undefined, purpose: 
   // Whoever can read the files may read as anyone; a server would have to be asked with a token of that user.
   if (purpose !== 'change' && as !== undefined) return snapshot()
   const { HttpTarget } = await import('./http.ts')
+  // The folder says where its server is, and whoever made the folder said so: a token from the environment was meant
+  // for another server, and goes nowhere because of where one stands.
   const target = new HttpTarget({
-    server: { url: parseAddress(login.server), token: setting(io, 'CASTELLAN_TOKEN') ?? login.token },
+    server: { url: parseAddress(login.server), token: login.token },
     now: io.now,
     user: login.user,
     beside: async () => new DirectTarget(openSnapshot(io, database, dir), undefined),
