@@ -16,7 +16,7 @@ import type {
   UserFact,
 } from './fact.ts'
 import { FACT_KINDS } from './fact.ts'
-import { encodeComponent, namespaceOf } from './permission.ts'
+import { compareText, encodeComponent, namespaceOf } from './permission.ts'
 import { isAt, NameTable } from './name-table.ts'
 import type { FactReader } from './rule.ts'
 
@@ -1203,14 +1203,20 @@ export class FactsIndex implements FactReader {
     const from = new Map<number, number>()
     if (this.kind.get(party) === KIND_USER) from.set(this.userGroup, party)
     const collect = (member: number): void => {
-      for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.after(row)) {
-        const group = this.memberGroup.get(row)
-        if (!from.has(group)) from.set(group, member)
-      }
+      const groups: number[] = []
+      for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.after(row))
+        groups.push(this.memberGroup.get(row))
+      // By name, so that of two ways into a group the same is told whatever was joined first.
+      for (const group of this.byText(groups)) if (!from.has(group)) from.set(group, member)
     }
     collect(party)
     for (const group of from.keys()) collect(group)
     return from
+  }
+
+  /** Parties in the order of their texts: what is told must not depend on the order in which facts came. */
+  byText(parties: Iterable<number>): number[] {
+    return [...parties].sort((a, b) => compareText(this.partyText[a]!, this.partyText[b]!))
   }
 
   /** Every user in a group, directly or not. */

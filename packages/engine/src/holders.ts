@@ -3,7 +3,7 @@ import { NONE } from './columns.ts'
 import { invariant } from './errors.ts'
 import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './facts-index.ts'
 import { ask, type Inquiry } from './inquiry.ts'
-import { namespaceOf } from './permission.ts'
+import { compareText, namespaceOf } from './permission.ts'
 import { BUILT_IN_IMPLICATORS, speaksOf } from './rule-book.ts'
 
 /** How somebody came to a permission: by right, or through whoever is next. */
@@ -92,7 +92,7 @@ function collectLinks(
   }
   for (const [place, node] of nodes.entries()) {
     if (node === NONE) continue
-    for (const grant of index.grantsOn.of(node)) {
+    for (const grant of inKeyOrder(index, node)) {
       if (now >= index.expiryOf(grant)) continue
       const issuer = index.grantIssuer.get(grant)
       const holder = index.grantHolder.get(grant)
@@ -118,6 +118,16 @@ function collectLinks(
   return { waiting, incomplete }
 }
 
+/** The grants of one string by issuer, then holder: which pathway is shown must not depend on which grant came first. */
+function inKeyOrder(index: Inquiry['index'], node: number): number[] {
+  const textOf = (party: number): string => index.partyText[party]!
+  return [...index.grantsOn.of(node)].sort(
+    (a, b) =>
+      compareText(textOf(index.grantIssuer.get(a)), textOf(index.grantIssuer.get(b))) ||
+      compareText(textOf(index.grantHolder.get(a)), textOf(index.grantHolder.get(b))),
+  )
+}
+
 /** Hands a grant whose issuer holds it to everyone it reaches. */
 function deliver(
   inquiry: Inquiry,
@@ -133,7 +143,8 @@ function deliver(
     case KIND_USER:
       return hold(text, place, 'user', on)
     case KIND_GROUP:
-      for (const user of index.usersIn(holder)) hold(index.partyText[user]!, place, 'user-group', on)
+      for (const user of index.byText(index.usersIn(holder)))
+        hold(index.partyText[user]!, place, 'user-group', on)
       return
     case KIND_USER_APP:
       return hold(text, place, 'user-app', on)
@@ -144,7 +155,8 @@ function deliver(
       invariant(index.kind.get(holder) === KIND_APP, 'a grant is held by who cannot hold one')
       hold(text, place, 'app', on)
       if (index.base.get(holder) !== issuer) return
-      for (const user of index.allUsers()) hold(`${index.partyText[user]!}/${text}`, place, 'app-owner', on)
+      for (const user of index.byText(index.allUsers()))
+        hold(`${index.partyText[user]!}/${text}`, place, 'app-owner', on)
   }
 }
 

@@ -3,7 +3,7 @@ import { memoryUsage } from 'node:process'
 import { describe, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { CastellanError, hasOption, type FactKey } from '../src/index.ts'
+import { CastellanError, hasOption, openEngine, type Fact, type FactKey } from '../src/index.ts'
 import { add, errorOf, group, remove, token, user, world } from './say.ts'
 
 setFlagsFromString('--expose-gc')
@@ -259,4 +259,28 @@ describe('the top of the file tree', () => {
     engine.apply(add(eve.owns('fs:d', { name: 'renamed', parent: 'fs:h' })), { as: 'system' })
     assert.equal(engine.check(alice.as, 'fs:/eve/renamed:read'), true)
   })
+})
+
+test('which pathway is shown does not depend on the order in which facts came', () => {
+  const begin: Fact[] = ['ed', 'al', 'bo', 'cy'].map((id) => ({ kind: 'user', id }))
+  const groups: Fact[] = ['k', 'm', 'top'].map((id) => ({ kind: 'group', id, owner: 'system' }))
+  const rest: Fact[] = [
+    { kind: 'member', group: 'k', member: 'user:cy' },
+    { kind: 'member', group: 'm', member: 'user:cy' },
+    { kind: 'member', group: 'top', member: 'group:k' },
+    { kind: 'member', group: 'top', member: 'group:m' },
+    { kind: 'grant', issuer: 'user:ed', holder: 'group:top', permission: 'a', extra: {} },
+    { kind: 'grant', issuer: 'user:ed', holder: 'user:al', permission: 'a', extra: {} },
+    { kind: 'grant', issuer: 'user:ed', holder: 'user:bo', permission: 'a', extra: {} },
+    { kind: 'grant', issuer: 'user:al', holder: 'user:cy', permission: 'a', extra: {} },
+    { kind: 'grant', issuer: 'user:bo', holder: 'user:cy', permission: 'a', extra: {} },
+  ]
+  const told = [rest, rest.toReversed()].map((facts) => {
+    const engine = openEngine({
+      catalog: { a: { description: '' } },
+      facts: [...begin, ...groups, { kind: 'resource', permission: 'a', owner: 'user:ed' }, ...facts],
+    })
+    return [engine.holders('a').items, engine.explain('user:cy', 'a').graph]
+  })
+  assert.deepEqual(told[0], told[1])
 })
