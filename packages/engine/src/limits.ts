@@ -12,19 +12,13 @@ export const LIMITS = {
   treeDepthMax: 100,
   /** Strings that one registered exploder adds to one string. */
   explosionMax: 64,
-  /**
-   * Strings that one string explodes to where a folder's string is longer than its content's. A few dozen of those
-   * can be tangled so that each step doubles what is found: an error then, not an hour.
-   */
+  /** Strings that one string explodes to where folders' strings are longer than their content's: tangles double. */
   explosionTotalMax: 10_000,
   /** Permissions in one call, and questions in one `checkEach`. */
   permissionsMax: 1000,
   /** Changes in one call. Bounds how long one commit blocks the others. */
   changesMax: 1000,
-  /**
-   * Pairs of an actor and a permission that one preview compares, or a revocation that refuses dependants, for anyone
-   * but `system`. It holds the thread meanwhile, and 1,000 changes can concern everybody.
-   */
+  /** Pairs of actor and permission that one preview compares for anyone but `system`; it holds the thread. */
   previewMax: 200_000,
   /** UTF-8 bytes of a grant's `extra`, as JSON. */
   extraBytesMax: 16_384,
