@@ -46,6 +46,9 @@ const RETIRING = ['user', 'group', 'app', 'token', 'resource']
 
 function adding(state: State, fact: Fact): State | string {
   const key = textOfKey(fact)
+  // Strings are read before the world is looked at.
+  const named = fact.kind === 'grant' || fact.kind === 'resource' ? fact.permission : undefined
+  if (named !== undefined && !isDeclared(state.facts, named)) return 'PERMISSION_UNKNOWN'
   if (state.retired.has(key)) return 'ID_RETIRED'
   const refusal = whyIllegal(state.facts, fact)
   if (refusal !== undefined) return refusal
@@ -66,9 +69,8 @@ function whyIllegal(facts: readonly Fact[], fact: Fact): string | undefined {
 
 function whyGrantIllegal(
   facts: readonly Fact[],
-  { issuer, holder, permission }: Extract<Fact, { kind: 'grant' }>,
+  { issuer, holder }: Extract<Fact, { kind: 'grant' }>,
 ): string | undefined {
-  if (!isDeclared(facts, permission)) return 'PERMISSION_UNKNOWN'
   if (issuer === holder) return 'FACT_INVALID'
   const { kind, id, user } = split(holder)
   if (user !== undefined && issuer !== `user:${user}`) return 'ISSUER_WRONG'
@@ -84,7 +86,6 @@ function whyResourceIllegal(
   facts: readonly Fact[],
   { permission, parent }: Extract<Fact, { kind: 'resource' }>,
 ): string | undefined {
-  if (!isDeclared(facts, permission)) return 'PERMISSION_UNKNOWN'
   if (parent === undefined) return undefined
   if (parent.split(':')[0] !== permission.split(':')[0]) return 'TREE_INVALID'
   const parentOf = (child: string): string | undefined =>
