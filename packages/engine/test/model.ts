@@ -94,7 +94,24 @@ function whyResourceIllegal(
     if (above === permission) return 'TREE_INVALID'
     if (above === parent && !exists(facts, above)) return 'REFERENCE_UNKNOWN'
   }
-  return undefined
+  return growsForEver(facts, permission, parent) ? 'TREE_INVALID' : undefined
+}
+
+/** Steps from what is in a folder to the folder, from every resource, until a string is longer than any can be. */
+function growsForEver(facts: readonly Fact[], permission: string, parent: string): boolean {
+  const folders = new Map([[permission, parent]])
+  for (const fact of facts) {
+    if (fact.kind === 'resource' && fact.parent !== undefined && fact.permission !== permission)
+      folders.set(fact.permission, fact.parent)
+  }
+  const strings = new Set([...folders.keys()].flatMap((each) => [each, `${each}:x`]))
+  for (const each of strings) {
+    if (each.split(':').length > 32) return true
+    for (const [inside, folder] of folders) {
+      if (each === inside || each.startsWith(`${inside}:`)) strings.add(folder + each.slice(inside.length))
+    }
+  }
+  return false
 }
 
 /** The parties and things a fact rests on. */
