@@ -753,6 +753,19 @@ export class FactsIndex implements FactReader {
     return node
   }
 
+  /** The nodes of a string's prefixes and its own, as far as facts name them, each with where its prefix ends. */
+  *nodesAlong(permission: string): Generator<{ readonly node: number; readonly end: number }> {
+    let end = permission.indexOf(':')
+    let node = this.rootNode(end < 0 ? permission : permission.slice(0, end))
+    while (node !== NONE) {
+      yield { node, end: end < 0 ? permission.length : end }
+      if (end < 0) return
+      const start = end + 1
+      end = permission.indexOf(':', start)
+      node = this.childAt(node, permission, start, end < 0 ? permission.length : end)
+    }
+  }
+
   child(node: number, component: string): number {
     return this.childAt(node, component, 0, component.length)
   }

@@ -148,13 +148,12 @@ export class Plan {
     return { outcome: 'updated' }
   }
 
-  private drop(key: FactKey): boolean {
+  private drop(key: FactKey): void {
     const before = this.index.fact(key)
-    if (before === undefined) return false
+    if (before === undefined) return
     this.index.remove(key)
     retirementOf(this.index, before)?.add(entityId(before))
     this.effects.push({ before, after: null })
-    return true
   }
 
   private dropGrants(grants: Iterable<number>): number {

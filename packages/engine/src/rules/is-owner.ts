@@ -40,15 +40,9 @@ export const isOwner = {
 
 /** Owners of the resources a string lies on: itself and every prefix. */
 function* ownersAlong(permission: string, index: FactsIndex): Generator<number> {
-  let end = permission.indexOf(':')
-  let node = index.rootNode(end < 0 ? permission : permission.slice(0, end))
-  while (node !== NONE) {
+  for (const { node } of index.nodesAlong(permission)) {
     const owner = index.owner.get(node)
     if (owner !== NONE) yield owner
-    if (end < 0) return
-    const start = end + 1
-    end = permission.indexOf(':', start)
-    node = index.child(node, end < 0 ? permission.slice(start) : permission.slice(start, end))
   }
 }
 
