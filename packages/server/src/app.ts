@@ -25,10 +25,11 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
   for (const definition of ROUTES) {
     app.on(definition.method, honoPath(definition.path), async (request) => {
       const { status = 200, headers = {}, body } = await answerRoute(definition, request, context)
-      return request.body(JSON.stringify(body), status, {
-        ...headers,
-        'Content-Type': 'application/json',
+      const isWritten = typeof body === 'string' || body instanceof ReadableStream
+      return request.body(isWritten ? body : JSON.stringify(body), status, {
         'Cache-Control': 'no-store',
+        ...headers,
+        'Content-Type': definition.type ?? 'application/json',
       })
     })
   }

@@ -6,6 +6,7 @@ export const changeRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/changes',
+    tag: 'Changes',
     doc: 'adds and removes facts in one commit, all of them or none',
     body: changesRequest,
     answer: changesAnswer,

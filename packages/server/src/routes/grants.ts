@@ -32,6 +32,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/grants',
+    tag: 'Facts',
     doc: 'makes a grant, or updates its claims and expiry',
     body: grantRequest,
     answer: grantAnswer,
@@ -69,6 +70,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v1/grants',
+    tag: 'Facts',
     doc: 'grants of an issuer, to a holder or of a permission, ordered by these',
     query: grantsQuery,
     answer: grantsAnswer,
@@ -93,6 +95,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v1/grants/{id}',
+    tag: 'Facts',
     doc: 'one grant',
     query: readQuery,
     answer: grantReadAnswer,
@@ -108,6 +111,7 @@ export const grantRoutes: readonly Route[] = [
   route({
     method: 'DELETE',
     path: '/v1/grants/{id}',
+    tag: 'Facts',
     doc: 'revokes a grant; nothing to revoke is no error',
     query: revokeQuery,
     answer: revokeAnswer,

@@ -5,6 +5,7 @@ export const healthRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/healthz',
+    tag: 'Operations',
     doc: 'whether the server and its store work',
     isOpen: true,
     answer: healthAnswer,

@@ -24,6 +24,7 @@ export const questionRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/scan',
+    tag: 'Questions',
     doc: 'every pathway by which an actor holds a permission, as a reading',
     body: scanRequest,
     answer: scanAnswer,
@@ -41,6 +42,7 @@ export const questionRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/explain',
+    tag: 'Questions',
     doc: 'why an actor holds a permission, or what would mend it',
     body: explainRequest,
     answer: explainAnswer,
@@ -53,6 +55,7 @@ export const questionRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/claims',
+    tag: 'Questions',
     doc: 'for each pathway the claims on it, from the actor to the option',
     body: claimsRequest,
     answer: claimsAnswer,
@@ -65,6 +68,7 @@ export const questionRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/holders',
+    tag: 'Questions',
     doc: 'everyone who holds a permission, each with one pathway',
     body: holdersRequest,
     query: pageQuery,
@@ -79,6 +83,7 @@ export const questionRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/permissions',
+    tag: 'Questions',
     doc: 'what an actor holds, beneath a prefix or covering it',
     body: permissionsRequest,
     query: pageQuery,
@@ -97,6 +102,7 @@ export const questionRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/preview',
+    tag: 'Questions',
     doc: 'who would lose and gain what by changes, before they are made',
     body: previewRequest,
     query: pageQuery,

@@ -13,7 +13,10 @@ export interface Bindings {
 
 export type Request = HonoContext<{ Bindings: Bindings }>
 
-type Method = 'GET' | 'POST' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
+/** The headings under which people find routes. */
+export type Tag = 'Questions' | 'Changes' | 'Facts' | 'Journal' | 'AuthZEN' | 'Operations'
 
 /**
  * A route as data: what it takes and gives is all here, so that one place reads requests, and the OpenAPI document
@@ -23,13 +26,17 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly method: Method
   /** As in `/v1/grants/{id}`. */
   readonly path: string
+  readonly tag: Tag
   /** One line for people. */
   readonly doc: string
   /** Whether anyone may call it. Default false. */
   readonly isOpen?: boolean
   readonly body?: z.ZodType<Body>
   readonly query?: z.ZodType<Query>
+  /** Of a JSON answer; of another, what its text is. */
   readonly answer: z.ZodType
+  /** Default `application/json`. */
+  readonly type?: string
   handle(asked: Asked<Body, Query>, context: Context): Answer | Promise<Answer>
 }
 
@@ -45,7 +52,8 @@ export interface Answer {
   /** Default 200. */
   readonly status?: 200 | 201 | 503
   readonly headers?: Readonly<Record<string, string>>
-  readonly body: object
+  /** An object goes as JSON; text and streams as what the route says they are. */
+  readonly body: object | string | ReadableStream<Uint8Array>
 }
 
 /** Keeps the types of one route together; a list of routes needs them no more. */

@@ -6,6 +6,7 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/tokens',
+    tag: 'Facts',
     doc: 'makes a token and shows its secret, this once',
     body: tokenRequest,
     answer: tokenAnswer,
