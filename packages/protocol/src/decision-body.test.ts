@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import { parseBody, parseCheckBody, parseCheckEachBody } from './decision-body.ts'
 import { EdgeError } from './errors.ts'
 import { parseShape } from './shape-error.ts'
-import { checkEachRequest, checkRequest } from './shapes.ts'
+import { checkEachRequest, checkRequest } from './shapes/questions.ts'
 
 const scalar = fc.oneof(
   fc.string({ maxLength: 3 }),

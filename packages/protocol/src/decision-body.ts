@@ -1,7 +1,12 @@
 import { EdgeError } from './errors.ts'
 import { countMembers, JsonInvalidError, parseJson } from './json.ts'
 import { parseShape } from './shape-error.ts'
-import { checkEachRequest, checkRequest, type CheckEachRequest, type CheckRequest } from './shapes.ts'
+import {
+  checkEachRequest,
+  checkRequest,
+  type CheckEachRequest,
+  type CheckRequest,
+} from './shapes/questions.ts'
 
 /**
  * The bodies of the decision routes, read by hand: a check costs less than the shapes' machinery. What does not

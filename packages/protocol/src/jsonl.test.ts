@@ -8,7 +8,7 @@ import { EdgeError, FileInvalidError } from './errors.ts'
 import { readFactsFile } from './facts-file.ts'
 import { printFact, readJsonLines, writeFacts } from './jsonl.ts'
 import { parseQuestion } from './question.ts'
-import { changeShape } from './shapes.ts'
+import { changeShape } from './shapes/changes.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const id = fc.stringMatching(/^[A-Za-z0-9._@+=~-]{1,12}$/u)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { EdgeError, MEANINGS } from './errors.ts'
 import { problemOf } from './problem.ts'
-import { problemShape } from './shapes.ts'
+import { problemShape } from './shapes/problem.ts'
 
 class Coded extends Error {
   readonly code: string

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+
+/**
+ * What the shapes of facts, requests and answers are made of. They close every object and say which fields are
+ * strings; what the strings mean (ids, permissions, times) is the engine's to judge, so that it is judged in one
+ * place. What a string is for stands beside it, for people and for the OpenAPI document.
+ */
+
+export const text = z.string()
+export const id = text.describe('1 to 256 characters of `A–Z a–z 0–9 . _ @ + = ~ -`')
+export const actor = text.describe(
+  'who asks or acts: `system`, `user:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
+)
+export const holder = text.describe(
+  'who a grant is for: `user:<id>`, `group:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
+)
+export const issuer = text.describe('who made it: `system`, `user:<id>` or `user:<id>/app:<id>`')
+export const permission = text.describe('1 to 32 components parted by `:`, as in `fs:<uuid>:read`')
+export const instant = text.describe('UTC, as in `2027-01-01T00:00:00Z`')
+export const reason = text.describe('kept in the journal, for people')
+
+/** The claims of a grant, or the data of an option: an object of whatever its readers agree on. */
+export const json = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'expected an object',
+)
+
+export const atLeast = z.int().nonnegative().optional().describe('the answer must have seen this revision')
+export const revision = z.int().nonnegative().describe('the last commit this answer has seen')
+
+/** Numbers arrive as digits in a query. */
+export const digits = text.regex(/^(?:0|[1-9][0-9]{0,14})$/u, 'expected a whole number').transform(Number)
