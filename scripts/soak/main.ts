@@ -14,6 +14,8 @@ const PROGRESS_WORLDS = 500
 /** Users asked about after each kill. Bounds the oracle's time, which grows with the square of the facts. */
 const KILL_ACTORS_MAX = 8
 const KILL_PERMISSIONS_MAX = 20
+/** Most memory the run may ever hold, in MB: several times what it takes, so that only what grows is above. */
+const MEMORY_MB_MAX = 1000
 
 await main()
 
@@ -21,10 +23,12 @@ async function main(): Promise<void> {
   const settings = readSettings()
   const agreement = measure(() => soakWorlds(settings.worlds, settings.seed))
   if (agreement === undefined) return
+  const memory = Math.ceil(process.resourceUsage().maxRSS / 1024)
+  if (memory > MEMORY_MB_MAX) throw new Error(`the worlds took ${memory} MB: more than ${MEMORY_MB_MAX}`)
   const start = performance.now()
   const kills = await soakKills(settings.kills, settings.seed)
   const killSeconds = (performance.now() - start) / 1000
-  const text = report(settings, agreement, { result: kills, seconds: killSeconds })
+  const text = report(settings, agreement, { result: kills, seconds: killSeconds }, memory)
   console.log(text)
   writeFileSync(join(import.meta.dirname, 'RESULTS.md'), text)
 }
@@ -55,18 +59,28 @@ function count(name: string, text: string): number {
   return Number(text)
 }
 
-function soakWorlds(worlds: number, seed: number): Agreement {
-  return runAgreement({
+interface Worlds extends Agreement {
+  readonly slowest: { readonly seed: number; readonly seconds: number }
+}
+
+function soakWorlds(worlds: number, seed: number): Worlds {
+  let slowest = { seed, seconds: 0 }
+  let start = performance.now()
+  const agreement = runAgreement({
     worlds,
     seed,
     onWorld: (done) => {
+      const seconds = (performance.now() - start) / 1000
+      if (seconds > slowest.seconds) slowest = { seed: seed + done - 1, seconds }
+      start = performance.now()
       if (done % PROGRESS_WORLDS === 0) console.error(`${done} of ${worlds} worlds`)
     },
   })
+  return { ...agreement, slowest }
 }
 
 /** A disagreement ends the run with its world, ready to be replayed. */
-function measure(run: () => Agreement): Measured<Agreement> | undefined {
+function measure(run: () => Worlds): Measured<Worlds> | undefined {
   const start = performance.now()
   try {
     return { result: run(), seconds: (performance.now() - start) / 1000 }
@@ -114,8 +128,9 @@ function spread<Item>(items: readonly Item[], max: number): Item[] {
 
 function report(
   { worlds, kills, seed }: Settings,
-  agreement: Measured<Agreement>,
+  agreement: Measured<Worlds>,
   killed: Measured<KillReport & { readonly questions: number }>,
+  memory: number,
 ): string {
   const { result, seconds } = agreement
   const rows: readonly (readonly [string, string | number])[] = [
@@ -128,6 +143,8 @@ function report(
     ['explanations examined', result.explanations],
     ['previews compared with what then happened', result.previews],
     ['seconds for the worlds', seconds.toFixed(0)],
+    [`seconds for the slowest of them, seed ${result.slowest.seed}`, result.slowest.seconds.toFixed(1)],
+    ['MB of memory at most, with all that runs them', memory],
     ['writers killed, nothing acknowledged lost', killed.result.kills],
     ['changes acknowledged to them', killed.result.acknowledged],
     ['changes kept though nobody heard of it', killed.result.unheard],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { afterwards } from './model.ts'
 import { holdsAll } from './oracle.ts'
 import { DisagreementError, problemOf, runAgreement } from './agree.ts'
 import { questionsOf, randomWorld } from './worlds.ts'
@@ -52,6 +53,21 @@ describe('9. case 15: random worlds', () => {
         held.some((actor) => kind.test(actor)),
         String(kind),
       )
+  })
+
+  test('the model refuses folders that are tangled in several ways at once', () => {
+    const resource = (permission: string, parent?: string) =>
+      ({ kind: 'resource', permission, owner: 'system', ...(parent !== undefined && { parent }) }) as const
+    const facts = [
+      { kind: 'namespace', name: 'doc', description: 'tangled' } as const,
+      resource('doc:1:2'),
+      resource('doc:write', 'doc:1:2'),
+    ]
+    const start = performance.now()
+    const after = afterwards({ facts, retired: new Set() }, [{ add: resource('doc', 'doc:write') }])
+    assert.equal(after, 'TREE_INVALID')
+    // Length by length it takes half a minute and 3 GB.
+    assert.ok(performance.now() - start < 5000, 'too slow')
   })
 
   test('a disagreement names its seed and can be replayed from what it prints', () => {

@@ -97,18 +97,27 @@ function whyResourceIllegal(
   return growsForEver(facts, permission, parent) ? 'TREE_INVALID' : undefined
 }
 
-/** Steps from what is in a folder to the folder, from every resource, until a string is longer than any can be. */
+/**
+ * Steps from what is in a folder to the folder, from every resource, until a string is longer than any can be. Each
+ * string is followed as far as it goes before the next: where folders are tangled in several ways, the strings of
+ * each length are more than memory holds.
+ */
 function growsForEver(facts: readonly Fact[], permission: string, parent: string): boolean {
   const folders = new Map([[permission, parent]])
   for (const fact of facts) {
     if (fact.kind === 'resource' && fact.parent !== undefined && fact.permission !== permission)
       folders.set(fact.permission, fact.parent)
   }
-  const strings = new Set([...folders.keys()].flatMap((each) => [each, `${each}:x`]))
-  for (const each of strings) {
+  const pending = [...folders.keys()].flatMap((each) => [each, `${each}:x`])
+  const met = new Set(pending)
+  for (let each = pending.pop(); each !== undefined; each = pending.pop()) {
     if (each.split(':').length > 32) return true
     for (const [inside, folder] of folders) {
-      if (each === inside || each.startsWith(`${inside}:`)) strings.add(folder + each.slice(inside.length))
+      if (each !== inside && !each.startsWith(`${inside}:`)) continue
+      const above = folder + each.slice(inside.length)
+      if (met.has(above)) continue
+      met.add(above)
+      pending.push(above)
     }
   }
   return false
