@@ -33,6 +33,7 @@ function flawOf(text: string, validate = validatePermission): string | undefined
 }
 
 describe('what may stand in a permission', () => {
+  const engine = world([])
   // Long texts take the way on which each character is looked at.
   const long = `a:${'x'.repeat(80)}`
 
@@ -90,6 +91,8 @@ describe('what may stand in a permission', () => {
       assert.equal(flawOf(`${long}:x${bad}`, validateUnrewritten), String(84 + at))
       assert.equal(flawOf(`${bad}${long}`), String(at))
       if (!bad.startsWith('\\')) assert.equal(flawOf(`${long}${bad}x`), '82')
+      assert.equal(flawOf(bad), String(at))
+      errorOf(() => engine.check('user:x', bad), 'PERMISSION_INVALID')
     })
   }
 
@@ -155,6 +158,8 @@ describe('text', () => {
     }
     assert.deepEqual(parsePermission('a:\\C:b\\\\C'), ['a', ':', 'b\\C'])
     assert.equal(printPermission(['a', ':', 'b\\C']), 'a:\\C:b\\\\C')
+    for (const components of [[], [''], ['a', ''], ['a\n'], ['\ud800'], ['x'.repeat(257)]])
+      errorOf(() => printPermission(components), 'PERMISSION_INVALID')
   })
 
   test('is ordered by code point', () => {
@@ -167,6 +172,7 @@ describe('text', () => {
       '\ue000',
       '\uffff',
       '\u{10000}',
+      '\u{103ff}',
       '\u{10ffff}',
       'a\uffff',
       'a\u{10000}',
@@ -198,6 +204,7 @@ describe('text', () => {
       '\ue000',
       '\uffff',
       '\u{10000}',
+      '\u{103ff}',
       'a\u{1f600}\u20ac',
     ]) {
       assert.equal(utf8Length(text), Buffer.byteLength(text), JSON.stringify(text))

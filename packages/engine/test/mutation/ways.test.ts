@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Engine, Fact, Rule } from '../../src/index.ts'
-import { acting, add, app, at, group, NOON, remove, type Said, system, token, user, world } from '../say.ts'
-import { makeRandom, type Random } from '../worlds.ts'
+import { add, group, remove, user, world } from '../say.ts'
+import { makeRandom } from '../worlds.ts'
+import { actors, groups, PARTIES, people, randomGrants, randomMembers, randomSuspensions } from './cast.ts'
 
 /** It says nothing, but where a rule has a say the engine walks the general way. */
 const IDLE: Rule = {
@@ -13,19 +14,6 @@ const IDLE: Rule = {
   holdersOf: () => [],
   permissionsOf: () => [],
 }
-
-const people = Array.from({ length: 14 }, (_, i) => user(`u${i}`))
-const groups = Array.from({ length: 6 }, (_, i) => group(`g${i}`))
-const apps = [app('x', people[0]), app('y', people[1])]
-const tokens = [
-  token('full', people[2]!, { full: true }),
-  token('scoped', people[2]!),
-  token('late', people[3]!, { full: true, expiresAt: at(NOON + 1) }),
-  token('over', people[3]!, { full: true, expiresAt: at(NOON) }),
-]
-const agents = [acting(people[3]!, apps[0]!), acting(people[4]!, apps[0]!), acting(people[3]!, apps[1]!)]
-const actors = [...people, ...apps, ...tokens, ...agents, system, user('nobody')].map((each) => each.as)
-const PARTIES = [...people, ...groups, ...apps, ...tokens].map((each) => each.exists)
 
 /** Deep trees, folders, a resource with more names beneath it than modes, and one that many have something of. */
 const RESOURCES: readonly Fact[] = [
@@ -72,28 +60,6 @@ const PERMISSIONS = [
   'doc:low:other:read',
 ]
 
-function randomGrants(random: Random, length: number): Fact[] {
-  const holders = [...people, ...people, ...groups, ...apps]
-  const few = random.some(PERMISSIONS, 8, 12)
-  return Array.from({ length }, () => {
-    const issuer = random.pick([system, people[0]!, people[1]!, people[2]!, random.pick(people)])
-    const own = [...agents.filter((each) => each.as.startsWith(`${issuer.as}/`)), ...ownTokens(issuer)]
-    const holder = random.chance(0.25) && own.length > 0 ? random.pick(own) : random.pick(holders)
-    const more = random.chance(0.2) ? { expiresAt: at(NOON + random.int(3) - 1) } : {}
-    return issuer.grants(random.chance(0.7) ? random.pick(few) : random.pick(PERMISSIONS), holder, more)
-  }).filter((fact) => fact.kind !== 'grant' || fact.issuer !== fact.holder)
-}
-
-function ownTokens(issuer: Said): Said[] {
-  return issuer === people[2] ? tokens.slice(0, 2) : issuer === people[3] ? tokens.slice(2) : []
-}
-
-function randomMembers(random: Random): Fact[] {
-  return Array.from({ length: 14 }, () =>
-    random.pick([...people, ...groups]).joins(random.pick([...groups, group('user')])),
-  )
-}
-
 function sameAnswers(
   fast: Engine,
   general: Engine,
@@ -110,22 +76,27 @@ describe('the fast walk and the general one', () => {
   for (let seed = 1; seed <= 8; seed++) {
     test(`give one answer, before and after changes: ${seed}`, () => {
       const random = makeRandom(seed)
-      const suspended = random
-        .some([...people.slice(5), ...apps, ...tokens], 0, 2)
-        .map((each) => each.isSuspended())
-      const grants = randomGrants(random, 60 + 20 * (seed % 4))
-      const facts = [...PARTIES, ...RESOURCES, ...randomMembers(random), ...suspended, ...grants]
+      const grants = randomGrants(random, 60 + 20 * (seed % 4), PERMISSIONS)
+      const facts = [
+        ...PARTIES,
+        ...RESOURCES,
+        ...randomMembers(random),
+        ...randomSuspensions(random),
+        ...grants,
+      ]
       const fast = world(facts)
       const general = world(facts, { rules: [IDLE] })
       const questions = random.some(
-        actors.flatMap((actor) => PERMISSIONS.map((permission) => ({ actor, permission }))),
+        [...actors, 'user:nobody'].flatMap((actor) =>
+          PERMISSIONS.map((permission) => ({ actor, permission })),
+        ),
         350,
         350,
       )
       sameAnswers(fast, general, questions)
       for (const changes of [
         remove(...random.some(grants, 20, 40)),
-        add(...randomGrants(random, 30)),
+        add(...randomGrants(random, 30, PERMISSIONS)),
         add(people[7]!.owns('doc:low', { parent: 'doc:top' }), people[6]!.owns('proj:p:c1')),
         remove(...random.some(grants, 30, 60)),
       ]) {
