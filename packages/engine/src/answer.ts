@@ -1,5 +1,5 @@
 import type { Change, ChangeResult } from './change.ts'
-import type { JsonObject } from './fact.ts'
+import type { GrantFact, JsonObject, SuspensionFact } from './fact.ts'
 
 /** Options of every question. */
 export interface Asking {
@@ -111,10 +111,13 @@ export interface BrokenLink {
   /** One sentence for people. */
   readonly detail: string
   /** What would mend it, as a change; null when no single change is known (an unknown id). */
-  readonly mend: Change | null
+  readonly mend: Mend | null
   /** Who could make that change, as party strings; at most 20. */
   readonly by: readonly string[]
 }
+
+/** A grant that is made, or someone who is resumed. */
+export type Mend = { readonly add: GrantFact } | { readonly remove: SuspensionFact }
 
 export interface Explanation {
   readonly allowed: boolean

@@ -1,5 +1,4 @@
-import type { BrokenLink, Explanation, Graph } from './answer.ts'
-import { NONE } from './columns.ts'
+import type { BrokenLink, Explanation, Graph, Mend } from './answer.ts'
 import type { Inquiry } from './inquiry.ts'
 
 /** Stands for what is not for the viewer to know. */
@@ -14,25 +13,18 @@ export function circleOf(inquiry: Inquiry): ((party: string) => boolean) | undef
   const { viewer, index } = inquiry
   if (viewer === 'system' || inquiry.holds(viewer, 'castellan:check')) return undefined
   const row = index.parties.get(viewer)
-  const base = row === undefined ? NONE : index.base.get(row)
+  // A token for full access is as good as who made it.
   const principal =
-    viewer.startsWith('token:') && row !== undefined && index.isFullToken(row)
-      ? index.partyText[base]!
-      : viewer
+    row !== undefined && index.isFullToken(row) ? index.partyText[index.base.get(row)]! : viewer
   const user = index.parties.get(principal)
   const groups = new Set(
     user === undefined ? [] : [...index.groupClosure(user).keys()].map((group) => index.partyText[group]!),
   )
   return (party) => {
-    if (party === viewer || party === principal || party.startsWith(`${principal}/`) || groups.has(party))
-      return true
-    const asked = index.parties.get(party)
-    const owner = asked === undefined ? NONE : index.base.get(asked)
-    return (
-      owner !== NONE &&
-      (party.startsWith('token:') || party.startsWith('app:')) &&
-      principal === index.partyText[owner]
-    )
+    if (party === principal || party.startsWith(`${principal}/`) || groups.has(party)) return true
+    if (!party.startsWith('token:') && !party.startsWith('app:')) return false
+    const owned = index.parties.get(party)
+    return owned !== undefined && index.partyText[index.base.get(owned)] === principal
   }
 }
 
@@ -75,17 +67,10 @@ function redactGraph({ nodes, edges }: Graph, isInCircle: (party: string) => boo
 }
 
 function redactLink(link: BrokenLink, isInCircle: (party: string) => boolean): BrokenLink {
-  const { mend } = link
-  const parties =
-    mend === null
-      ? []
-      : 'add' in mend
-        ? mend.add.kind === 'grant'
-          ? [mend.add.holder, mend.add.issuer]
-          : []
-        : mend.remove.kind === 'suspension'
-          ? [mend.remove.of]
-          : []
-  if (parties.some(isInCircle)) return link
+  if (link.mend !== null && partiesOf(link.mend).some(isInCircle)) return link
   return { problem: link.problem, detail: HIDDEN, mend: null, by: [HIDDEN] }
+}
+
+function partiesOf(mend: Mend): string[] {
+  return 'add' in mend ? [mend.add.holder, mend.add.issuer] : [mend.remove.of]
 }

@@ -406,6 +406,18 @@ describe('what a viewer is not shown', () => {
     assert.deepEqual(vias('token:bobs', 'a:b', 'user:alice'), ['hidden'])
   })
 
+  test('its own apps are shown whoever gives them something', () => {
+    const given = engineOf([app('mine', alice).exists, system.grants('a:b', 'app:mine')])
+    const first = (viewer: string): unknown[] => {
+      const { nodes, edges } = given.explain('app:mine', 'a:b', { viewer }).graph
+      return [nodes[0]?.actor, edges[0]?.via]
+    }
+    assert.deepEqual(first('user:alice'), ['app:mine', 'app'])
+    assert.deepEqual(first('app:mine'), ['app:mine', 'app'])
+    for (const viewer of ['user:bob', 'user:nobody', 'app:nobody', 'user:alice/app:editor'])
+      assert.deepEqual(first(viewer), ['hidden', 'hidden'])
+  })
+
   test('mends are shown where it is the one who gives or is given', () => {
     const denied = engineOf([ed.owns('a'), token('old', bob, { expiresAt: '2026-06-01T00:00:00Z' }).exists])
     const by = (actor: string, viewer: string): string[] =>
