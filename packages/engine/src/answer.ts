@@ -1,4 +1,4 @@
-import type { Change, ChangeResult } from './change.ts'
+import type { ChangeResult } from './change.ts'
 import type { GrantFact, JsonObject, SuspensionFact } from './fact.ts'
 
 /** Options of every question. */

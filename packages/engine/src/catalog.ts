@@ -1,62 +1,62 @@
 import { PermissionInvalidError, PermissionUnknownError } from './errors.ts'
 import type { NamespaceFact } from './fact.ts'
 
-/** A namespace the engine brings along, with the shape of what may stand beneath it. */
+/** A namespace the engine brings along. */
 interface BuiltIn extends NamespaceFact {
-  /** Components at most, the namespace included. Default: no shape, anything goes. */
-  readonly componentsMax?: number
-  /** What the last possible component may be. */
-  readonly last?: readonly string[]
-  readonly shape: string
+  /** What may stand beneath it. Default: anything. */
+  readonly shape?: Shape
 }
+
+interface Shape {
+  readonly text: string
+  /** Components at most, the namespace included. */
+  readonly componentsMax: number
+  /** What the last possible component may be. Default: anything. */
+  readonly last?: readonly string[]
+}
+
+const FILE_MODES = ['see', 'list', 'read', 'write']
 
 export const BUILT_IN_NAMESPACES: readonly BuiltIn[] = [
   {
     ...namespace('fs', 'files and folders', 'the file service', true),
-    modes: ['see', 'list', 'read', 'write'],
-    componentsMax: 3,
-    last: ['see', 'list', 'read', 'write'],
-    shape: 'fs:<uuid>[:see|list|read|write]',
+    modes: FILE_MODES,
+    shape: { text: 'fs:<uuid>[:see|list|read|write]', componentsMax: 3, last: FILE_MODES },
   },
   {
     ...namespace('kv', 'key-value stores', 'the key-value service', true),
-    componentsMax: 4,
-    last: ['get', 'set', 'delete', 'list'],
-    shape: 'kv:<user id>:<app id>[:get|set|delete|list]',
+    shape: {
+      text: 'kv:<user id>:<app id>[:get|set|delete|list]',
+      componentsMax: 4,
+      last: ['get', 'set', 'delete', 'list'],
+    },
   },
   {
     ...namespace('ai', 'language and image models', 'the AI service', true),
-    componentsMax: 2,
-    shape: 'ai[:chat|txt2img|img2txt]',
+    shape: { text: 'ai[:chat|txt2img|img2txt]', componentsMax: 2 },
   },
   {
     ...namespace('hosting', 'publishing websites', 'the hosting service', true),
-    componentsMax: 2,
-    shape: 'hosting[:create]',
+    shape: { text: 'hosting[:create]', componentsMax: 2 },
   },
-  { ...namespace('site', 'published websites', 'the hosting service', true), shape: 'site:<id>' },
+  namespace('site', 'published websites', 'the hosting service', true),
   {
     ...namespace('module', 'modules of server apps', 'the app host', false),
-    componentsMax: 2,
-    shape: 'module:<key>',
+    shape: { text: 'module:<key>', componentsMax: 2 },
   },
   {
     ...namespace('castellan', "Castellan's own functions", 'the server', false),
-    componentsMax: 2,
-    shape: 'castellan:<function>',
+    shape: { text: 'castellan:<function>', componentsMax: 2 },
   },
-  { ...namespace('user', 'what belongs to a user account', 'the platform', true), shape: 'user:<id>' },
-  { ...namespace('app', 'apps', 'the platform', false), shape: 'app:<id>' },
-  { ...namespace('group', 'groups', 'the platform', false), shape: 'group:<id>' },
-  {
-    ...namespace(
-      'manage',
-      "revoking others' grants of a permission, and letting apps and tokens grant it",
-      'the engine',
-      false,
-    ),
-    shape: 'manage:<permission>',
-  },
+  namespace('user', 'what belongs to a user account', 'the platform', true),
+  namespace('app', 'apps', 'the platform', false),
+  namespace('group', 'groups', 'the platform', false),
+  namespace(
+    'manage',
+    "revoking others' grants of a permission, and letting apps and tokens grant it",
+    'the engine',
+    false,
+  ),
 ]
 
 function namespace(
@@ -68,30 +68,33 @@ function namespace(
   return { kind: 'namespace', name, description, enforcedBy, requestable }
 }
 
-const builtIns = new Map(BUILT_IN_NAMESPACES.map((n) => [n.name, n]))
+const shapes = new Map(BUILT_IN_NAMESPACES.map(({ name, shape }) => [name, shape]))
 
 export function isBuiltInNamespace(name: string): boolean {
-  return builtIns.has(name)
+  return shapes.has(name)
 }
 
 /** A valid string must also fit the shape of its built-in namespace. @throws {PermissionInvalidError} */
 export function validateShape(permission: string, namespaceName: string): void {
-  if (fitsShape(permission, namespaceName)) return
-  const builtIn = builtIns.get(namespaceName)!
-  const misfit = permission.split(':').slice(0, Math.max(builtIn.componentsMax! - 1, 1))
+  const shape = shapes.get(namespaceName)
+  if (shape === undefined || fits(permission, shape)) return
+  const misfit = permission.split(':').slice(0, shape.componentsMax - 1)
   throw new PermissionInvalidError(
     permission,
     misfit.join(':').length + 1,
-    `it does not have the shape \`${builtIn.shape}\``,
+    `it does not have the shape \`${shape.text}\``,
   )
 }
 
 export function fitsShape(permission: string, namespaceName: string): boolean {
-  const builtIn = builtIns.get(namespaceName)
-  if (builtIn?.componentsMax === undefined) return true
+  const shape = shapes.get(namespaceName)
+  return shape === undefined || fits(permission, shape)
+}
+
+function fits(permission: string, { componentsMax, last }: Shape): boolean {
   const components = permission.split(':')
-  if (components.length < builtIn.componentsMax) return true
-  return components.length === builtIn.componentsMax && builtIn.last?.includes(components.at(-1)!) !== false
+  if (components.length < componentsMax) return true
+  return components.length === componentsMax && last?.includes(components.at(-1)!) !== false
 }
 
 /** The error for a namespace nobody declared, with the nearest known name as a hint. */
