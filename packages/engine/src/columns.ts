@@ -49,6 +49,9 @@ export class Table {
   }
 }
 
+/** Loading ends with `reorder`, which leaves no room unused but for what comes later. */
+const GROWTH = 1.6
+
 class Part {
   /** Row after row; a field is at `row * width + place`. Moves when it grows. */
   data: Int32Array<ArrayBuffer>
@@ -62,7 +65,7 @@ class Part {
   clear(row: number): void {
     const start = row * this.width
     const end = start + this.width
-    if (end > this.data.length) this.data = grown(this.data, (Math.ceil(row * 1.25) + 16) * this.width)
+    if (end > this.data.length) this.data = grown(this.data, (Math.ceil(row * GROWTH) + 16) * this.width)
     const { data } = this
     for (let at = start; at < end; at++) data[at] = NONE
   }

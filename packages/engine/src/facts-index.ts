@@ -50,6 +50,9 @@ const CROWDED = 24
 /** Children of one node beyond which they are looked up by name instead of walked. */
 const SIBLINGS_MAX = 8
 
+/** Facts loaded together. */
+const BATCH = 256
+
 const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
 /** A namespace as the walk needs it; one object for as long as the namespace is there. */
@@ -65,6 +68,13 @@ export interface Root {
 }
 
 const NO_MODES: readonly string[] = []
+const NO_ROOT: Root = {
+  node: NONE,
+  ladder: NO_MODES,
+  isIrregular: false,
+  hasLongFolders: false,
+  isGone: true,
+}
 
 /** What the walk reads of a node: half a cache line. */
 export const NODE = {
@@ -237,6 +247,9 @@ export class FactsIndex implements FactReader {
   private isLoading = false
   private lastIssuer = 'system'
   private lastIssuerRow = SYSTEM
+  private lastGroup = ''
+  private lastGroupRow = NONE
+  private lastRoot: Root = NO_ROOT
 
   constructor() {
     for (const kind of FACT_KINDS) this.retired.set(kind, new Set())
@@ -260,10 +273,8 @@ export class FactsIndex implements FactReader {
 
   /**
    * Adds a fact or puts it in the place of the one with its key.
-   *
-   * @param isNew - there is surely none of that key
    */
-  put(fact: Fact, isNew = false): void {
+  put(fact: Fact): void {
     switch (fact.kind) {
       case 'namespace':
         return this.putNamespace(fact)
@@ -280,7 +291,7 @@ export class FactsIndex implements FactReader {
       case 'member':
         return this.putMember(fact)
       case 'grant':
-        return this.putGrant(fact, isNew)
+        return this.putGrant(fact)
       case 'suspension':
         return this.setFlag(this.getParty(fact.of), SUSPENDED, true)
     }
@@ -289,7 +300,50 @@ export class FactsIndex implements FactReader {
   /** Adds facts that a store kept, all of them new. `pack` must follow. */
   load(facts: Iterable<Fact>): void {
     this.isLoading = true
-    for (const fact of facts) this.put(fact, true)
+    for (const batch of batchesOf(facts)) {
+      switch (batch[0]!.kind) {
+        case 'resource':
+          this.loadResources(batch as ResourceFact[])
+          break
+        case 'member':
+          this.loadMembers(batch as MemberFact[])
+          break
+        case 'grant':
+          this.loadGrants(batch as GrantFact[])
+          break
+        default:
+          for (const fact of batch) this.put(fact)
+      }
+    }
+  }
+
+  private loadResources(facts: readonly ResourceFact[]): void {
+    const owners = this.parties.guess(facts.map(({ owner }) => owner))
+    const nodes = this.guessNodes(facts.map(({ permission }) => permission))
+    const folders = this.guessNodes(facts.map(({ parent, permission }) => parent ?? permission))
+    for (const [i, fact] of facts.entries()) {
+      const owner = this.internParty(fact.owner, owners[i])
+      const node = this.internNode(fact.permission, nodes[i])
+      const folder = fact.parent === undefined ? NONE : this.internNode(fact.parent, folders[i])
+      this.setResource(fact, node, owner, folder)
+    }
+  }
+
+  private loadMembers(facts: readonly MemberFact[]): void {
+    const members = this.parties.guess(facts.map(({ member }) => member))
+    for (const [i, fact] of facts.entries())
+      this.setMember(this.internGroup(fact.group), this.internParty(fact.member, members[i]))
+  }
+
+  private loadGrants(facts: readonly GrantFact[]): void {
+    const holders = this.parties.guess(facts.map(({ holder }) => holder))
+    const nodes = this.guessNodes(facts.map(({ permission }) => permission))
+    for (const [i, fact] of facts.entries()) {
+      const issuer = this.internIssuer(fact.issuer)
+      const holder = this.internParty(fact.holder, holders[i])
+      const node = this.internNode(fact.permission, nodes[i])
+      this.setGrant(fact, this.makeGrant(node, holder, issuer), true)
+    }
   }
 
   remove(key: FactKey): void {
@@ -524,7 +578,8 @@ export class FactsIndex implements FactReader {
   // ---- parties
 
   /** The row of a party, made when new. A row does not say that the party exists. */
-  internParty(text: string): number {
+  internParty(text: string, guess = NONE): number {
+    if (guess !== NONE && this.partyText[guess] === text) return guess
     const known = this.parties.get(text)
     if (known !== undefined) return known
     const party = this.partyTable.take()
@@ -706,14 +761,25 @@ export class FactsIndex implements FactReader {
   // ---- memberships
 
   private putMember(fact: MemberFact): void {
-    if (this.findMember(fact) !== NONE) return
+    if (this.findMember(fact) === NONE)
+      this.setMember(this.internGroup(fact.group), this.internParty(fact.member))
+  }
+
+  private setMember(group: number, member: number): void {
     const row = this.memberTable.take()
-    const group = this.internParty(`group:${fact.group}`)
-    const member = this.internParty(fact.member)
     this.memberGroup.set(row, group)
     this.memberParty.set(row, member)
     this.groupsOf.link(member, row)
     this.membersOf.link(group, row)
+  }
+
+  /** Memberships come from a store by group: most have that of the one before. */
+  private internGroup(id: string): number {
+    if (id !== this.lastGroup) {
+      this.lastGroupRow = this.internParty(`group:${id}`)
+      this.lastGroup = id
+    }
+    return this.lastGroupRow
   }
 
   private removeMember(key: { readonly group: string; readonly member: string }): void {
@@ -792,34 +858,58 @@ export class FactsIndex implements FactReader {
     return parts.toReversed().join(':')
   }
 
-  private depthOf(node: number): number {
-    let depth = 0
-    for (let at = node; at !== NONE; at = this.parent.get(at)) depth++
-    return depth
-  }
-
   rootOf(node: number): number {
     let root = node
     for (let up = this.parent.get(root); up !== NONE; up = this.parent.get(root)) root = up
     return root
   }
 
-  private internNode(permission: string): number {
+  /** @param guess - where its second component probably is */
+  private internNode(permission: string, guess = NONE): number {
     let end = permission.indexOf(':')
-    const name = end < 0 ? permission : permission.slice(0, end)
-    const { node: root, ladder } = this.internRoot(name)
+    const { node: root, ladder } = this.internRoot(permission, end < 0 ? permission.length : end)
     let node = root
     while (end >= 0) {
       const start = end + 1
       end = permission.indexOf(':', start)
       const stop = end < 0 ? permission.length : end
-      const child = this.childAt(node, permission, start, stop)
+      const isGuessed = node === root && this.isNamed(guess, root, permission, start, stop)
+      const child = isGuessed ? guess : this.childAt(node, permission, start, stop)
       node = child === NONE ? this.makeNode(node, permission.slice(start, stop), ladder) : child
     }
     return node
   }
 
-  private internRoot(name: string): Root {
+  private isNamed(guess: number, root: number, permission: string, start: number, end: number): boolean {
+    if (guess === NONE || this.parent.get(guess) !== root) return false
+    const name = this.component[guess]!
+    return name.length === end - start && isAt(name, permission, start)
+  }
+
+  /** Where the second components of strings in one namespace probably are; of others, NONE or anything. */
+  private guessNodes(permissions: readonly string[]): Int32Array {
+    const end = Math.max(permissions[0]!.indexOf(':'), 0)
+    const table = this.childTables.get(this.rootNode(permissions[0]!.slice(0, end)))
+    if (table === undefined) return new Int32Array(permissions.length).fill(NONE)
+    const ends = permissions.map((each) => {
+      const next = each.indexOf(':', end + 1)
+      return next < 0 ? each.length : next
+    })
+    return table.guess(permissions, end + 1, ends)
+  }
+
+  /** @param end - where the name of the namespace ends in `permission`, which it begins */
+  private internRoot(permission: string, end: number): Root {
+    // Facts come from a store by permission: most are in the namespace of the one before.
+    const { lastRoot } = this
+    const lastName = this.component[lastRoot.node]
+    if (!lastRoot.isGone && lastName?.length === end && isAt(lastName, permission, 0)) return lastRoot
+    const root = this.findOrMakeRoot(permission.slice(0, end))
+    this.lastRoot = root
+    return root
+  }
+
+  private findOrMakeRoot(name: string): Root {
     const known = this.roots.get(name)
     if (known !== undefined) return known
     const made = {
@@ -919,7 +1009,7 @@ export class FactsIndex implements FactReader {
 
   private putNamespace(fact: NamespaceFact): void {
     this.namespaces.set(fact.name, fact)
-    const root = this.internRoot(fact.name)
+    const root = this.findOrMakeRoot(fact.name)
     root.ladder = fact.modes ?? NO_MODES
     for (const node of this.nodesBeneath(root.node)) {
       if (node !== root.node) this.rank.set(node, root.ladder.indexOf(this.component[node]!))
@@ -931,16 +1021,19 @@ export class FactsIndex implements FactReader {
 
   private putResource(fact: ResourceFact): void {
     const node = this.internNode(fact.permission)
+    const folder = fact.parent === undefined ? NONE : this.internNode(fact.parent)
+    this.setResource(fact, node, this.internParty(fact.owner), folder)
+  }
+
+  private setResource(fact: ResourceFact, node: number, owner: number, folder: number): void {
     if (this.owner.get(node) !== NONE) this.unlinkResource(node)
     else this.noteIrregular(node)
-    const owner = this.internParty(fact.owner)
     this.owner.set(node, owner)
     this.ownedBy.link(owner, node)
     if (fact.parent !== undefined) {
-      const folder = this.internNode(fact.parent)
       this.folder.set(node, folder)
       this.contents.link(folder, node)
-      if (this.depthOf(folder) > this.depthOf(node))
+      if (countComponents(fact.parent) > countComponents(fact.permission))
         this.roots.get(namespaceOf(fact.permission))!.hasLongFolders = true
     }
     if (fact.name !== undefined) {
@@ -1030,20 +1123,24 @@ export class FactsIndex implements FactReader {
 
   // ---- grants
 
-  private putGrant(fact: GrantFact, isNew: boolean): void {
+  private putGrant(fact: GrantFact): void {
     const issuer = this.internIssuer(fact.issuer)
     const holder = this.internParty(fact.holder)
     const node = this.internNode(fact.permission)
-    const known = isNew ? NONE : this.grantAt(node, holder, issuer)
-    const grant = known === NONE ? this.makeGrant(node, holder, issuer) : known
-    const toGroup = this.kind.get(holder) === KIND_GROUP ? TO_GROUP : 0
+    const known = this.grantAt(node, holder, issuer)
+    if (known === NONE) this.setGrant(fact, this.makeGrant(node, holder, issuer), true)
+    else this.setGrant(fact, known, false)
+  }
+
+  private setGrant(fact: GrantFact, grant: number, isNew: boolean): void {
+    const toGroup = this.kind.get(this.grantHolder.get(grant)) === KIND_GROUP ? TO_GROUP : 0
     this.grantFlags.set(grant, fact.expiresAt === undefined ? toGroup : toGroup | EXPIRES)
     if (fact.expiresAt !== undefined) this.expiries.set(grant, Date.parse(fact.expiresAt))
-    else if (known !== NONE) this.expiries.delete(grant)
+    else if (!isNew) this.expiries.delete(grant)
     if (!isEmpty(fact.extra)) this.extras.set(grant, fact.extra)
-    else if (known !== NONE) this.extras.delete(grant)
+    else if (!isNew) this.extras.delete(grant)
     if (fact.reason !== undefined) this.reasons.set(grant, fact.reason)
-    else if (known !== NONE) this.reasons.delete(grant)
+    else if (!isNew) this.reasons.delete(grant)
   }
 
   /** Grants come from a store by issuer: most have that of the one before. */
@@ -1075,9 +1172,8 @@ export class FactsIndex implements FactReader {
   }
 
   private crowd(node: number, holder: number, grant: number): void {
-    const crowd = this.crowds.get(node)
-    if (crowd !== undefined) {
-      addTo(crowd, holder, grant)
+    if ((this.nodeFlags.get(node) & CROWD) !== 0) {
+      addTo(this.crowds.get(node)!, holder, grant)
     } else if (this.grantCount.get(node) > CROWDED) {
       const made = new Map<number, number[]>()
       for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.get(each), each)
@@ -1272,9 +1368,33 @@ class PartyNames {
     return row === NONE ? undefined : row
   }
 
+  guess(texts: readonly string[]): Int32Array {
+    const ends = texts.map(({ length }) => length)
+    return this.table.guess(texts, 0, ends)
+  }
+
   add(row: number): void {
     this.table.add(row)
   }
+}
+
+/** Facts of one kind together, as many as are looked up at once. */
+function* batchesOf(facts: Iterable<Fact>): Generator<Fact[]> {
+  let batch: Fact[] = []
+  for (const fact of facts) {
+    if (batch.length === BATCH || (batch.length > 0 && batch[0]!.kind !== fact.kind)) {
+      yield batch
+      batch = []
+    }
+    batch.push(fact)
+  }
+  if (batch.length > 0) yield batch
+}
+
+function countComponents(permission: string): number {
+  let count = 1
+  for (let at = permission.indexOf(':'); at >= 0; at = permission.indexOf(':', at + 1)) count++
+  return count
 }
 
 export function isBuiltInGroup(text: string): boolean {

@@ -30,6 +30,25 @@ export class NameTable {
     }
   }
 
+  /**
+   * Where names probably are: rows whose hash is that of `texts[i]` from `start` to `ends[i]`, NONE for most that are
+   * not there. Each is to be compared. For many at once, so that their memory is waited for together: one by one,
+   * finding a million names is mostly waiting.
+   */
+  guess(texts: readonly string[], start: number, ends: ArrayLike<number>): Int32Array {
+    const guesses = new Int32Array(texts.length)
+    for (let i = 0; i < texts.length; i++) guesses[i] = hashOf(texts[i]!, start, ends[i]!)
+    const { slots } = this
+    const mask = (slots.length >> 1) - 1
+    for (let i = 0; i < guesses.length; i++) {
+      const hash = guesses[i]!
+      let at = hash & mask
+      while (slots[at * 2] !== hash && slots[at * 2 + 1] !== NONE) at = (at + 1) & mask
+      guesses[i] = Math.max(slots[at * 2 + 1]!, NONE)
+    }
+    return guesses
+  }
+
   /** Adds a row whose name is in no other. */
   add(row: number): void {
     if (++this.taken * 3 > this.slots.length) this.grow()
