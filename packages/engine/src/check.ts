@@ -20,6 +20,7 @@ import {
   TO_GROUP,
 } from './facts-index.ts'
 import { isAt } from './name-table.ts'
+import { Pairs } from './pairs.ts'
 
 /**
  * The walk of `Inquiry.holds` over numbers, for the questions nearly everybody asks: built-in rules, one resource on
@@ -51,7 +52,8 @@ export class FastCheck {
   private hasClosure = false
 
   /** While many questions are asked of the same facts: what is known of states met before. */
-  private known: Map<number, boolean> | undefined
+  private known: Pairs | undefined
+  private knownHolds: boolean[] = []
   private readonly cameFrom: number[] = []
   private at = NONE
 
@@ -97,21 +99,41 @@ export class FastCheck {
     const { index } = this
     const party = index.parties.get(actor)
     if (party === undefined || index.kind.get(party) === KIND_GROUP) return undefined
+    this.readTables()
+    if (!this.locate(permission)) return undefined
+    if (party === SYSTEM) return true
+    return this.walk(party, this.known !== undefined && this.isNamed() ? this.askedNode : ASKED, clock)
+  }
+
+  /** The same for a party that is no group and a string that has a node. */
+  checkNode(party: number, node: number, clock: () => number): boolean | undefined {
+    const root = this.index.rootOf(node)
+    if (this.space?.node !== root || this.space.isGone) this.enterNamespace(this.index.component[root]!)
+    if (this.space === undefined || this.space.isIrregular) return undefined
+    this.readTables()
+    this.root = root
+    this.ladder = this.space.ladder
+    return party === SYSTEM || this.walk(party, node, clock)
+  }
+
+  private readTables(): void {
+    const { index } = this
     this.nodes = index.nodeTable.hot.data
     this.grants = index.grantTable.hot.data
     this.partyRows = index.partyTable.hot.data
     this.members = index.memberTable.hot.data
-    if (!this.locate(permission)) return undefined
-    if (party === SYSTEM) return true
+  }
+
+  private walk(party: number, node: number, clock: () => number): boolean {
     this.clock = clock
     this.now = NaN
     this.states = 0
     if (this.visited.size > 0) this.visited.clear()
     this.at = NONE
-    this.push(party, this.known !== undefined && this.isNamed() ? this.askedNode : ASKED)
+    this.push(party, node)
     for (let i = 0; i < this.states; i++) {
       this.at = i
-      const known = this.known?.get(stateKey(this.stateParty[i]!, this.stateNode[i]!))
+      const known = this.known === undefined ? undefined : this.recall(this.known, i)
       if (known === false) continue
       if (known === true || this.visit(this.stateParty[i]!, this.stateNode[i]!)) return this.remember(true)
     }
@@ -123,11 +145,12 @@ export class FastCheck {
    * and forgetting it at the end: nothing can change in between, since `ask` is synchronous and changes nothing.
    */
   batch<Answer>(ask: () => Answer): Answer {
-    this.known = new Map()
+    this.known = new Pairs()
     try {
       return ask()
     } finally {
       this.known = undefined
+      this.knownHolds = []
     }
   }
 
@@ -140,10 +163,15 @@ export class FastCheck {
     return holds
   }
 
-  private learn(known: Map<number, boolean>, state: number, holds: boolean): void {
+  private recall(known: Pairs, state: number): boolean | undefined {
+    const place = known.find(this.stateParty[state]!, this.stateNode[state]!)
+    return place === NONE ? undefined : this.knownHolds[place]
+  }
+
+  private learn(known: Pairs, state: number, holds: boolean): void {
     // What has no node is this question's alone.
     if (this.stateNode[state] !== ASKED)
-      known.set(stateKey(this.stateParty[state]!, this.stateNode[state]!), holds)
+      this.knownHolds[known.add(this.stateParty[state]!, this.stateNode[state]!)] = holds
   }
 
   private isNamed(): boolean {

@@ -1,6 +1,7 @@
 import type { Page, Paging } from './answer.ts'
 import { CursorError, FactInvalidError } from './errors.ts'
 import { LIMITS } from './limits.ts'
+import { firstInOrder, type Key } from './order.ts'
 
 const DEFAULT_LIMIT = 100
 
@@ -9,58 +10,48 @@ const DEFAULT_LIMIT = 100
  * throughout is listed exactly once however the list changes in between.
  *
  * @param question - everything that makes this list this list; a cursor of another one is refused
- * @param items - ordered by `keyOf`, each key once
+ * @param items - in any order
+ * @param fields - the list's order: by code points of the first field, then the next; no two items are alike in all
  */
-export function pageOf<Item>(
+export function pageOf<Field extends string, Item extends Key<Field>>(
   question: unknown,
-  items: readonly Item[],
-  keyOf: (item: Item) => string,
-  compare: (a: string, b: string) => number,
+  items: Iterable<Item>,
+  fields: readonly Field[],
   paging: Paging,
 ): Omit<Page<Item>, 'revision' | 'incomplete'> {
   const limit = paging.limit ?? DEFAULT_LIMIT
   if (!Number.isInteger(limit) || limit < 1 || limit > LIMITS.pageMax)
     throw new FactInvalidError('limit', `a page has 1 to ${LIMITS.pageMax} items`)
   const mark = fingerprint(JSON.stringify(question))
-  const after = paging.cursor === undefined ? undefined : openCursor(paging.cursor, mark)
-  const start = after === undefined ? 0 : firstAfter(items, keyOf, compare, after)
-  const page = items.slice(start, start + limit)
-  const hasMore = start + limit < items.length
-  return { items: page, nextCursor: hasMore ? encode(JSON.stringify([mark, keyOf(page.at(-1)!)])) : null }
+  const after = paging.cursor === undefined ? undefined : openCursor(paging.cursor, mark, fields)
+  // One more than fits tells whether there is another page.
+  const page = firstInOrder(items, fields, limit + 1, after)
+  if (page.length <= limit) return { items: page, nextCursor: null }
+  page.pop()
+  const last = page.at(-1)!
+  const nextCursor = encode(JSON.stringify([mark, ...fields.map((field) => last[field])]))
+  return { items: page, nextCursor }
 }
 
-function openCursor(cursor: string, mark: string): string {
+function openCursor<Field extends string>(
+  cursor: string,
+  mark: string,
+  fields: readonly Field[],
+): Key<Field> {
   let parsed: unknown
   try {
     parsed = JSON.parse(decode(cursor))
   } catch {
     throw new CursorError('CURSOR_INVALID')
   }
-  if (
-    !Array.isArray(parsed) ||
-    parsed.length !== 2 ||
-    typeof parsed[0] !== 'string' ||
-    typeof parsed[1] !== 'string'
-  )
-    throw new CursorError('CURSOR_INVALID')
+  if (!isTexts(parsed) || parsed.length === 0) throw new CursorError('CURSOR_INVALID')
   if (parsed[0] !== mark) throw new CursorError('CURSOR_MISMATCH')
-  return parsed[1]
+  if (parsed.length !== 1 + fields.length) throw new CursorError('CURSOR_INVALID')
+  return Object.fromEntries(fields.map((field, i) => [field, parsed[i + 1]!])) as Key<Field>
 }
 
-function firstAfter<Item>(
-  items: readonly Item[],
-  keyOf: (item: Item) => string,
-  compare: (a: string, b: string) => number,
-  after: string,
-): number {
-  let low = 0
-  let high = items.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (compare(keyOf(items[middle]!), after) > 0) high = middle
-    else low = middle + 1
-  }
-  return low
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
 /** 53 bits that tell questions apart. A guard against mistakes: whoever forges it only moves within their own list. */

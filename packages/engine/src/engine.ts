@@ -40,11 +40,11 @@ import { FactsIndex } from './facts-index.ts'
 import { findHolders, holderOf } from './holders.ts'
 import { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
+import { firstInOrder } from './order.ts'
 import { factKey, parseFactKey, parseText } from './parse-fact.ts'
-import { compareText } from './permission.ts'
 import { findPermissions } from './permissions-of.ts'
 import { Plan } from './plan.ts'
-import { type AskedOnce, compareWorlds, Reach } from './preview.ts'
+import { compareWorlds } from './preview.ts'
 import { circleOf, redactExplanation } from './redact.ts'
 import type { Rule } from './rule.ts'
 import { RuleBook, type RuleEntry } from './rule-book.ts'
@@ -278,10 +278,9 @@ export class Engine {
     const inquiry = this.inquiry(asking)
     const canonical = inquiry.canonical(permission)
     const { holders, incomplete } = findHolders(inquiry, canonical)
-    const ordered = [...holders.keys()].sort(compareText)
-    const page = pageOf(['holders', canonical], ordered, (actor) => actor, compareText, asking)
+    const page = pageOf(['holders', canonical], holders.values(), ['actor'], asking)
     return {
-      items: page.items.map((actor) => holderOf(actor, holders.get(actor)!)),
+      items: page.items.map(holderOf),
       nextCursor: page.nextCursor,
       revision: this.current,
       incomplete,
@@ -293,13 +292,7 @@ export class Engine {
     const inquiry = this.inquiry(asking)
     const canonical = prefix === undefined ? undefined : inquiry.canonical(prefix)
     const { items, incomplete } = findPermissions(inquiry, actor, canonical)
-    const page = pageOf(
-      ['permissionsOf', actor, canonical ?? null],
-      items,
-      ({ permission }) => permission,
-      compareText,
-      asking,
-    )
+    const page = pageOf(['permissionsOf', actor, canonical ?? null], items, ['permission'], asking)
     return { ...page, revision: this.current, incomplete }
   }
 
@@ -312,64 +305,26 @@ export class Engine {
     const now = asking.now ?? this.clock()
     const staged = this.planAll(changes, { now, ...(asking.as !== undefined && { as: asking.as }) })
     // Undone before anything else can look: this is one synchronous call.
-    const items = this.compareAround(staged.plan, namedBy(staged.wishes), { ...asking, now })
-    const counts = { lost: 0, gained: 0, kept: 0 }
-    for (const { change } of items) counts[change]++
-    const keyOf = (item: (typeof items)[number]): string => JSON.stringify([item.permission, item.actor])
-    const page = pageOf(['preview', changes], items, keyOf, compareKeys, asking)
-    const incomplete = !this.rulebook.canList()
-    return { ...page, counts, results: staged.results, revision: this.current, incomplete }
+    return this.compareAround(staged.plan, staged.wishes, { ...asking, now }, (items) => {
+      const counts = { lost: 0, gained: 0, kept: 0 }
+      for (const { change } of items) counts[change]++
+      const page = pageOf(['preview', changes], items, ['permission', 'actor'], asking)
+      const incomplete = !this.rulebook.canList()
+      return { ...page, counts, results: staged.results, revision: this.current, incomplete }
+    })
   }
 
   /** Takes back a plan, having compared the world before it with the one after it. */
-  private compareAround(
+  private compareAround<Told>(
     plan: Plan,
-    alsoNamed: readonly string[],
+    wishes: readonly Change[],
     asking: Asking & { readonly now: number } & Pick<ChangeOptions, 'as'>,
-  ): PreviewItem[] {
-    const effects = [...plan.effects]
+    tell: (items: readonly PreviewItem[]) => Told,
+  ): Told {
+    const { index, fast } = this
     const max = (asking.as ?? 'system') === 'system' ? Infinity : LIMITS.previewMax
-    let isUndone = false
-    try {
-      const gains = new Reach(this.inquiry(asking), effects, 'after', max)
-      plan.undo()
-      isUndone = true
-      const losses = new Reach(this.inquiry(asking), effects, 'before', max)
-      const named = [...new Set([...alsoNamed, ...losses.named, ...gains.named])].sort(compareText)
-      const questions = [...losses.questions(named)]
-      const before = this.answerAll(questions, asking)
-      plan.redo(effects)
-      isUndone = false
-      const after = this.answerAll(questions, asking)
-      // Who holds it after and was not met before the change: held by nobody met, so newly gained unless held already.
-      const others = notAmong(questions, gains.questions(named))
-      const othersAfter = this.answerAll(others, asking)
-      plan.undo()
-      isUndone = true
-      const othersBefore = this.answerAll(others, asking)
-      const items = compareWorlds(
-        [...questions, ...others],
-        [...before, ...othersBefore],
-        [...after, ...othersAfter],
-      )
-      // Each of the two lists is in order; together they may not be.
-      if (others.length > 0)
-        items.sort((a, b) => compareText(a.permission, b.permission) || compareText(a.actor, b.actor))
-      return items
-    } finally {
-      if (!isUndone) plan.undo()
-    }
-  }
-
-  private answerAll(questions: readonly Question[], asking: Asking & { readonly now: number }): boolean[] {
-    const inquiry = this.inquiry(asking)
-    const clock = (): number => asking.now
-    return this.fast.batch(() =>
-      questions.map(
-        ({ actor, permission }) =>
-          this.fast.check(actor, permission, clock) ?? inquiry.holds(actor, permission),
-      ),
-    )
+    const inquire = (): Inquiry => this.inquiry(asking)
+    return compareWorlds(plan, { index, fast, inquire, alsoNamed: namedBy(wishes), max }, tell)
   }
 
   // ---- who may ask
@@ -412,7 +367,7 @@ export class Engine {
   stage(changes: readonly Change[], options: ChangeOptions = {}): Staged {
     const now = options.now ?? this.clock()
     const { plan, wishes, results } = this.planAll(changes, { ...options, now })
-    if (options.onDependants === 'refuse') this.refuseDependants(plan, namedBy(wishes), { ...options, now })
+    if (options.onDependants === 'refuse') this.refuseDependants(plan, wishes, { ...options, now })
     if (plan.effects.length === 0) return { commit: null, results, revision: this.current, undo: () => {} }
     const revision = ++this.current
     if (options.changedAt === undefined)
@@ -522,19 +477,25 @@ export class Engine {
   /** Whoever the revoked grants reach directly is meant to lose; anyone beyond is a dependant. */
   private refuseDependants(
     plan: Plan,
-    alsoNamed: readonly string[],
+    wishes: readonly Change[],
     { as = 'system', now }: ChangeOptions & { readonly now: number },
   ): void {
     const effects = [...plan.effects]
-    const lost = this.compareAround(plan, alsoNamed, { now, as }).filter(({ change }) => change === 'lost')
+    const lost = this.compareAround(plan, wishes, { now, as }, (items) =>
+      items.filter(({ change }) => change === 'lost'),
+    )
     const meant = new Set<string>()
     for (const { before, after } of effects)
       if (before?.kind === 'grant' && after === null)
         for (const actor of this.reachedBy(before)) meant.add(actor)
-    const dependants = lost
-      .filter(({ actor }) => !meant.has(actor))
-      .map(({ actor, permission }) => ({ actor, permission }))
-    if (dependants.length > 0) throw new DependantsError(dependants)
+    const dependants = lost.filter(({ actor }) => !meant.has(actor))
+    if (dependants.length > 0) {
+      const first = firstInOrder(dependants, ['permission', 'actor'], DEPENDANTS_SHOWN)
+      throw new DependantsError(
+        first.map(({ actor, permission }) => ({ actor, permission })),
+        dependants.length,
+      )
+    }
     plan.redo(effects)
   }
 
@@ -645,6 +606,9 @@ export type AuthorizedQuestion =
 
 const NO_OPTIONS: Asking = Object.freeze({})
 
+/** Of those who would lose something by a refused change; all are counted. */
+const DEPENDANTS_SHOWN = 100
+
 /** Namespaces in which names are rewritten or rights come from elsewhere than grants and owners: never for the fast walk. */
 const GENERAL_NAMESPACES = ['manage', 'user', 'app', 'site']
 
@@ -655,22 +619,6 @@ const stopwatch = (): number => performance.now()
 function namedBy(wishes: readonly Change[]): string[] {
   const keys = wishes.map((wish) => ('add' in wish ? factKey(wish.add) : wish.remove))
   return keys.flatMap((key) => (key.kind === 'grant' || key.kind === 'resource' ? [key.permission] : []))
-}
-
-/** Those of the second that are not in the first, as nobody's own links brought them in. */
-function notAmong(first: readonly AskedOnce[], second: Iterable<AskedOnce>): AskedOnce[] {
-  const candidates = [...second]
-  if (candidates.length === 0) return candidates
-  const asked = new Map<string, Set<string>>()
-  for (const { actor, permission } of first) {
-    const actors = asked.get(permission)
-    if (actors === undefined) asked.set(permission, new Set([actor]))
-    else actors.add(actor)
-  }
-  const others: AskedOnce[] = []
-  for (const { actor, permission } of candidates)
-    if (asked.get(permission)?.has(actor) !== true) others.push({ actor, permission, isTouched: false })
-  return others
 }
 
 function namespacesOf(catalog: Catalog): readonly Omit<NamespaceFact, 'kind'>[] {
@@ -687,10 +635,4 @@ function canonicalKey(inquiry: Inquiry, key: FactKey): FactKey {
 
 function changeKey(key: FactKey): string {
   return JSON.stringify([key.kind, ...keyParts(key)])
-}
-
-function compareKeys(a: string, b: string): number {
-  const [permissionA, actorA] = JSON.parse(a) as [string, string]
-  const [permissionB, actorB] = JSON.parse(b) as [string, string]
-  return compareText(permissionA, permissionB) || compareText(actorA, actorB)
 }

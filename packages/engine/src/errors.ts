@@ -103,13 +103,14 @@ export class InUseError extends CastellanError {
 /** A revoke with `onDependants: 'refuse'` that would have taken something from someone. */
 export class DependantsError extends CastellanError {
   readonly code = 'DEPENDANTS'
+  /** The first of them. */
   readonly lost: readonly { readonly actor: string; readonly permission: string }[]
   readonly total: number
 
-  constructor(lost: DependantsError['lost']) {
-    super(`${lost.length} would lose access`, 'revoke with `onDependants: allow` to take it from them too')
-    this.lost = lost.slice(0, 100)
-    this.total = lost.length
+  constructor(lost: DependantsError['lost'], total: number) {
+    super(`${total} would lose access`, 'revoke with `onDependants: allow` to take it from them too')
+    this.lost = lost
+    this.total = total
   }
 }
 

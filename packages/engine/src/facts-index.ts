@@ -243,6 +243,8 @@ export class FactsIndex implements FactReader {
   readonly namespaces = new Map<string, NamespaceFact>()
   readonly retired = new Map<string, Set<string>>()
   readonly userGroup: number
+  /** Nodes to be looked at once they may go. */
+  private kept: Set<number> | undefined
   /** Between `load` and `pack` grants are in no lists yet, and nothing may be asked. */
   private isLoading = false
   private lastIssuer = 'system'
@@ -977,8 +979,34 @@ export class FactsIndex implements FactReader {
     return count
   }
 
+  /**
+   * Runs something that goes to and fro between two worlds: the node of a string is the same in both, and stays where
+   * the facts that name it have gone. No answer depends on it.
+   *
+   * @param compare - is given a way to make nodes of its own, which go with the others in the end
+   */
+  keepingNodes<Answer>(compare: (nodeFor: (permission: string) => number) => Answer): Answer {
+    const kept = new Set<number>()
+    this.kept = kept
+    try {
+      return compare((permission) => {
+        const node = this.internNode(permission)
+        kept.add(node)
+        return node
+      })
+    } finally {
+      this.kept = undefined
+      // What went with a node before it has no component.
+      for (const node of kept) if (this.component[node] !== '') this.prune(node)
+    }
+  }
+
   /** Takes away nodes that no fact names any more, upwards. */
   private prune(from: number): void {
+    if (this.kept !== undefined) {
+      this.kept.add(from)
+      return
+    }
     let node = from
     while (node !== NONE && this.isUnused(node)) {
       const parent = this.parent.get(node)
@@ -1014,7 +1042,8 @@ export class FactsIndex implements FactReader {
     for (const node of this.nodesBeneath(root.node)) {
       if (node !== root.node) this.rank.set(node, root.ladder.indexOf(this.component[node]!))
     }
-    if (fact.modes !== undefined && this.children.first(root.node) !== NONE) root.isIrregular = true
+    for (const node of this.nodesBeneath(root.node))
+      if (this.owner.get(node) !== NONE) this.noteIrregular(node)
   }
 
   // ---- resources

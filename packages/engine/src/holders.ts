@@ -195,10 +195,10 @@ function* fullTokensOf(inquiry: Inquiry, actor: string): Generator<string> {
     if (index.kind.get(token) === KIND_TOKEN && index.isFullToken(token)) yield index.partyText[token]!
 }
 
-/** The pathway from a holder to one who holds by right. */
-export function holderOf(actor: string, support: Support): Holder {
+/** A holder, with the pathway to one who holds by right. */
+export function holderOf(support: Support): Holder {
   const pathway: PathwayStep[] = []
   for (let at: Support | undefined = support; at !== undefined; at = at.restsOn)
     pathway.push({ actor: at.actor, permission: at.permission, via: at.via })
-  return { actor, pathway }
+  return { actor: support.actor, pathway }
 }

@@ -59,18 +59,22 @@ export function explodePlain(index: FactsIndex, permission: string): PlainExplos
   return { strings, nodes, owners }
 }
 
-/** The nodes among what a named string explodes to; undefined when it is not plain. Unordered. */
-export function plainNodes(index: FactsIndex, permission: string): number[] | undefined {
-  const place = placeOf(index, permission)
-  if (place === undefined) return undefined
-  const { node: root, ladder } = index.roots.get(namespaceOf(permission))!
-  const rank = ladder.indexOf(place.component)
+/** The nodes among what the string of a node explodes to; undefined when it is not plain. Unordered. */
+export function plainNodes(index: FactsIndex, node: number): number[] | undefined {
+  const isResource = index.owner.get(node) !== NONE
+  const resource = isResource ? node : index.parent.get(node)
+  if (resource === NONE || index.owner.get(resource) === NONE) return undefined
+  const root = index.rootOf(resource)
+  const { ladder, isIrregular } = index.roots.get(index.component[root]!)!
+  if (isIrregular || resource === root) return undefined
+  const component = index.component[node]!
+  const rank = isResource ? NONE : index.rank.get(node)
   const strongerModes = rank === NONE ? [] : ladder.slice(rank + 1)
   const nodes = [root]
-  for (let at = place.resource; at !== NONE; at = index.folder.get(at)) {
+  for (let at = resource; at !== NONE; at = index.folder.get(at)) {
     for (let up = at; up !== root; up = index.parent.get(up)) nodes.push(up)
-    if (place.component === '') continue
-    const same = index.child(at, place.component)
+    if (isResource) continue
+    const same = index.child(at, component)
     if (same !== NONE) nodes.push(same)
     for (const stronger of strongerModes) {
       const beside = index.child(at, stronger)

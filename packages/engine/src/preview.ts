@@ -1,35 +1,158 @@
 import type { PreviewItem } from './answer.ts'
 import type { Effect } from './change.ts'
+import type { FastCheck } from './check.ts'
 import { NONE } from './columns.ts'
+import { LimitExceededError } from './errors.ts'
 import type { Fact } from './fact.ts'
-import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './facts-index.ts'
+import {
+  type FactsIndex,
+  KIND_APP,
+  KIND_GROUP,
+  KIND_TOKEN,
+  KIND_USER,
+  KIND_USER_APP,
+  SYSTEM,
+} from './facts-index.ts'
 import { findHolders } from './holders.ts'
 import type { Inquiry } from './inquiry.ts'
-import { LimitExceededError } from './errors.ts'
-import { compareText, isAtOrBeneath, namespaceOf } from './permission.ts'
+import { Pairs } from './pairs.ts'
+import { namespaceOf } from './permission.ts'
 import { plainNodes } from './plain.ts'
+import type { Plan } from './plan.ts'
+
+/** What to compare, and what it takes. */
+export interface Comparing {
+  readonly index: FactsIndex
+  readonly fast: FastCheck
+  /** Asks the world as it is at that moment. */
+  readonly inquire: () => Inquiry
+  /** Permissions to compare besides those that the changes reach. */
+  readonly alsoNamed: readonly string[]
+  /** Pairs of actor and permission at most. */
+  readonly max: number
+}
+
+/**
+ * Puts the world before a plan beside the one after it, and takes the plan back.
+ *
+ * Actors and strings are numbers all the way, the same in both worlds, so that only what is told need be written out.
+ *
+ * @param tell - is given every difference, unordered
+ */
+export function compareWorlds<Told>(
+  plan: Plan,
+  comparing: Comparing,
+  tell: (items: readonly PreviewItem[]) => Told,
+): Told {
+  const { index, inquire, alsoNamed, max } = comparing
+  const effects = [...plan.effects]
+  return index.keepingNodes((nodeFor) => {
+    const names: Names = { actors: new Actors(index), nodeFor }
+    let isUndone = false
+    const undo = (): void => {
+      plan.undo()
+      isUndone = true
+    }
+    const redo = (): void => {
+      plan.redo(effects)
+      isUndone = false
+    }
+    try {
+      const gains = new Reach(inquire(), names, effects, 'after', max)
+      undo()
+      const losses = new Reach(inquire(), names, effects, 'before', max)
+      const named = new Set([...alsoNamed.map(nodeFor), ...losses.named, ...gains.named])
+      const lossPairs = losses.pairsFor(named)
+      const before = holdsEach(comparing, names, lossPairs)
+      redo()
+      const after = holdsEach(comparing, names, lossPairs)
+      // Who holds it after and was not met before the change: held by nobody met, so newly gained unless held already.
+      const gainPairs = gains.pairsFor(named, lossPairs)
+      const gainedAfter = holdsEach(comparing, names, gainPairs)
+      undo()
+      const gainedBefore = holdsEach(comparing, names, gainPairs)
+      const texts = new Texts(index, names.actors)
+      return tell([
+        ...differences(lossPairs, before, after, texts),
+        ...differences(gainPairs, gainedBefore, gainedAfter, texts),
+      ])
+    } finally {
+      if (!isUndone) plan.undo()
+    }
+  })
+}
+
+interface Names {
+  readonly actors: Actors
+  /** Of strings that facts may not name. */
+  readonly nodeFor: (permission: string) => number
+}
+
+/** Actors by number: a party's row, or beyond all rows that of an app acting for a user of whom no fact tells. */
+class Actors {
+  private readonly index: FactsIndex
+  private readonly rowless = new Map<string, number>()
+  private readonly rowlessTexts: string[] = []
+
+  constructor(index: FactsIndex) {
+    this.index = index
+  }
+
+  numberOf(text: string): number {
+    const known = this.index.parties.get(text) ?? this.rowless.get(text)
+    if (known !== undefined) return known
+    const number = ROWS_MAX + this.rowlessTexts.push(text) - 1
+    this.rowless.set(text, number)
+    return number
+  }
+
+  rowOf(actor: number): number {
+    return actor < ROWS_MAX ? actor : NONE
+  }
+
+  textOf(actor: number): string {
+    return this.index.partyText[actor] ?? this.rowlessTexts[actor - ROWS_MAX]!
+  }
+}
+
+const ROWS_MAX = 2 ** 27
+
+/** Actors and the strings they are to be asked for. */
+interface Questions {
+  readonly pairs: Pairs
+  /** By place in the pairs: does a link it may rest on come or go. */
+  readonly isTouched: readonly boolean[]
+}
 
 /**
  * What a change reaches in one world, before it or after it: the permissions it names and those of the grants that
  * rest on what it touches, each with the actors for whom the answer may differ.
  */
-export class Reach {
-  /** Permissions to compare. */
-  readonly named = new Set<string>()
-  /** By actor, the strings through which something of theirs may differ. */
-  private readonly touched = new Map<string, Set<string>>()
-  /** The same for those whom only `everybody` brings in. */
-  private readonly compared = new Map<string, Set<string>>()
-  /** Permissions for which everybody is compared: no single link says whom the change concerns. */
-  private readonly everybody = new Set<string>()
+class Reach {
+  /** Permissions to compare, by node. */
+  readonly named = new Set<number>()
+  /** Actors and the strings through which something of theirs may differ. Grows while it is walked: a queue. */
+  private readonly reached = new Pairs()
+  /** By place in `reached`: through a link of their own. The others are compared with everybody. */
+  private readonly isTouched: boolean[] = []
+  /** Strings for which everybody is compared: no single link says whom the change concerns. */
+  private readonly everybody = new Set<number>()
+  /** Grants handed on already. */
+  private readonly delivered = new Set<number>()
   private readonly inquiry: Inquiry
-  private readonly pending: { readonly row: number; readonly permission: string }[] = []
+  private readonly names: Names
   private readonly max: number
-  private noted = 0
 
   /** @param max - pairs of actor and permission */
-  constructor(inquiry: Inquiry, effects: readonly Effect[], side: 'before' | 'after', max: number) {
+  constructor(
+    inquiry: Inquiry,
+    names: Names,
+    effects: readonly Effect[],
+    side: 'before' | 'after',
+    max: number,
+  ) {
     this.inquiry = inquiry
+    this.names = names
     this.max = max
     for (const effect of effects) {
       const fact = effect[side]
@@ -43,7 +166,7 @@ export class Reach {
     const { index } = this.inquiry
     switch (fact.kind) {
       case 'grant':
-        this.named.add(fact.permission)
+        this.named.add(this.names.nodeFor(fact.permission))
         return this.seedGrant(index.findGrant(fact))
       case 'member':
         return this.seedMember(fact.group, fact.member)
@@ -53,7 +176,7 @@ export class Reach {
       case 'token':
         return this.seedParty(fact.kind === 'suspension' ? fact.of : `${fact.kind}:${fact.id}`, fact, other)
       case 'group':
-        return this.seedEverybody(`manage:group:${fact.id}`)
+        return this.seedEverybody(this.names.nodeFor(`manage:group:${fact.id}`))
       case 'resource':
         return this.seedResource(fact.permission, fact.owner)
       case 'namespace':
@@ -63,13 +186,17 @@ export class Reach {
 
   /** A grant counts where it stands and its issuer holds it. */
   private seedGrant(grant: number): void {
-    if (grant === NONE) return
-    const { inquiry } = this
-    const { index } = inquiry
-    if (inquiry.now >= index.expiryOf(grant)) return
-    const permission = index.permissionOf(index.grantNode.get(grant))
-    const issuer = index.grantIssuer.get(grant)
-    if (inquiry.holds(index.partyText[issuer]!, permission)) this.deliver(grant, permission)
+    if (grant !== NONE && this.isActive(grant) && this.isHeldByIssuer(grant)) this.deliver(grant)
+  }
+
+  private isActive(grant: number): boolean {
+    return this.inquiry.now < this.inquiry.index.expiryOf(grant)
+  }
+
+  private isHeldByIssuer(grant: number): boolean {
+    const { index } = this.inquiry
+    const issuer = index.partyText[index.grantIssuer.get(grant)]!
+    return this.inquiry.holds(issuer, index.permissionOf(index.grantNode.get(grant)))
   }
 
   private seedMember(group: string, member: string): void {
@@ -79,11 +206,11 @@ export class Reach {
     if (row === NONE || memberRow === NONE) return
     for (const each of [row, ...index.groupClosure(row).keys()]) {
       for (const grant of index.grantsHeld.of(each)) {
-        const permission = index.permissionOf(index.grantNode.get(grant))
-        this.named.add(permission)
-        if (!this.inquiry.holds(index.partyText[index.grantIssuer.get(grant)]!, permission)) continue
+        const node = index.grantNode.get(grant)
+        this.named.add(node)
+        if (!this.isHeldByIssuer(grant)) continue
         for (const user of index.kind.get(memberRow) === KIND_GROUP ? index.usersIn(memberRow) : [memberRow])
-          this.touch(user, permission)
+          this.touch(user, node)
       }
     }
   }
@@ -95,24 +222,24 @@ export class Reach {
     if (other !== null && fact.kind === 'user') return
     const party = index.parties.get(text)
     if (party === undefined) return
-    for (const permission of this.namedBy(party)) {
-      this.named.add(permission)
-      this.touch(party, permission)
+    for (const node of this.namedBy(party)) {
+      this.named.add(node)
+      this.touch(party, node)
       for (const acting of index.kind.get(party) === KIND_APP
         ? index.appSide.of(party)
         : index.belongsTo.of(party)) {
         if (index.kind.get(acting) === KIND_USER_APP || index.kind.get(acting) === KIND_TOKEN)
-          this.touch(acting, permission)
+          this.touch(acting, node)
       }
       if (index.kind.get(party) === KIND_APP)
-        for (const user of index.allUsers()) this.touchVirtual(user, party, permission)
+        for (const user of index.allUsers()) this.touchActing(user, party, node)
     }
     if (index.kind.get(party) === KIND_USER) this.seedAppsOf(party)
     for (const acting of [...index.belongsTo.of(party), ...index.appSide.of(party)]) {
       if (index.kind.get(acting) !== KIND_USER_APP) continue
-      for (const permission of this.namedBy(acting)) {
-        this.named.add(permission)
-        this.touch(acting, permission)
+      for (const node of this.namedBy(acting)) {
+        this.named.add(node)
+        this.touch(acting, node)
       }
     }
   }
@@ -123,116 +250,111 @@ export class Reach {
     for (const app of index.partiesOf(KIND_APP)) {
       for (const grant of index.grantsHeld.of(app)) {
         if (index.grantIssuer.get(grant) !== index.base.get(app)) continue
-        const permission = index.permissionOf(index.grantNode.get(grant))
-        this.named.add(permission)
-        this.touchVirtual(user, app, permission)
+        const node = index.grantNode.get(grant)
+        this.named.add(node)
+        this.touchActing(user, app, node)
       }
     }
   }
 
   /** Strings of grants and rights that name a party, its groups' included; a full token's are its issuer's. */
-  private namedBy(party: number): Set<string> {
+  private namedBy(party: number): Set<number> {
     const { index } = this.inquiry
-    const permissions = new Set<string>()
+    const nodes = new Set<number>()
     const holders =
       index.kind.get(party) === KIND_USER ? [party, ...index.groupClosure(party).keys()] : [party]
     if (index.kind.get(party) === KIND_TOKEN && index.isFullToken(party))
-      for (const each of this.namedBy(index.base.get(party))) permissions.add(each)
+      for (const each of this.namedBy(index.base.get(party))) nodes.add(each)
     for (const holder of holders)
-      for (const grant of index.grantsHeld.of(holder))
-        permissions.add(index.permissionOf(index.grantNode.get(grant)))
-    for (const grant of index.grantsIssued.of(party))
-      permissions.add(index.permissionOf(index.grantNode.get(grant)))
+      for (const grant of index.grantsHeld.of(holder)) nodes.add(index.grantNode.get(grant))
+    for (const grant of index.grantsIssued.of(party)) nodes.add(index.grantNode.get(grant))
     for (const node of index.ownedBy.of(party)) {
-      permissions.add(index.permissionOf(node))
-      permissions.add(`manage:${index.permissionOf(node)}`)
+      nodes.add(node)
+      nodes.add(this.names.nodeFor(`manage:${index.permissionOf(node)}`))
     }
     for (const owned of index.belongsTo.of(party))
-      if (index.kind.get(owned) === KIND_GROUP) permissions.add(`manage:${index.partyText[owned]!}`)
-    return permissions
+      if (index.kind.get(owned) === KIND_GROUP)
+        nodes.add(this.names.nodeFor(`manage:${index.partyText[owned]!}`))
+    return nodes
   }
 
   /** Who owns it or where it lies decides about it, each of its modes, and all granted beneath it and in it. */
   private seedResource(permission: string, owner: string): void {
     const { index } = this.inquiry
-    const ladder = index.roots.get(permission.split(':')[0]!)?.ladder ?? []
-    this.seedEverybody(permission)
-    this.seedEverybody(`manage:${permission}`)
-    for (const mode of ladder) this.seedEverybody(`${permission}:${mode}`)
-    this.touch(index.parties.get(owner)!, permission)
-    this.touch(index.parties.get(owner)!, `manage:${permission}`)
-    const inside = new Set([index.findNode(permission)])
+    const { nodeFor } = this.names
+    const ladder = index.roots.get(namespaceOf(permission))?.ladder ?? []
+    const own = nodeFor(permission)
+    const managing = nodeFor(`manage:${permission}`)
+    for (const node of [own, managing]) {
+      this.seedEverybody(node)
+      this.touch(index.parties.get(owner)!, node)
+    }
+    for (const mode of ladder) this.seedEverybody(nodeFor(`${permission}:${mode}`))
+    // The set grows while it is walked: a queue.
+    const inside = new Set([own])
     for (const node of inside) {
-      if (node === NONE) continue
       for (const child of index.contents.of(node)) inside.add(child)
-      const own = index.permissionOf(node)
-      for (const top of [node, index.findNode(`manage:${own}`)]) {
-        if (top === NONE) continue
-        for (const beneath of index.nodesBeneath(top))
-          if (index.grantsOn.first(beneath) !== NONE) this.seedEverybody(index.permissionOf(beneath))
-      }
+      this.seedGrantedBeneath(node)
+      this.seedGrantedBeneath(index.findNode(`manage:${index.permissionOf(node)}`))
     }
   }
 
   private seedNamespace(name: string): void {
-    const { index } = this.inquiry
-    for (const text of [name, `manage:${name}`]) {
-      const top = index.findNode(text)
-      if (top === NONE) continue
-      for (const node of index.nodesBeneath(top))
-        if (index.grantsOn.first(node) !== NONE) this.seedEverybody(index.permissionOf(node))
-    }
+    for (const text of [name, `manage:${name}`]) this.seedGrantedBeneath(this.inquiry.index.findNode(text))
   }
 
-  private seedEverybody(permission: string): void {
-    this.everybody.add(permission)
-    this.named.add(permission)
+  private seedGrantedBeneath(top: number): void {
+    if (top === NONE) return
+    const { index } = this.inquiry
+    for (const node of index.nodesBeneath(top))
+      if (index.grantsOn.first(node) !== NONE) this.seedEverybody(node)
+  }
+
+  private seedEverybody(node: number): void {
+    this.everybody.add(node)
+    this.named.add(node)
   }
 
   // ---- spreading
 
-  private deliver(grant: number, permission: string): void {
+  private deliver(grant: number): void {
     const { index } = this.inquiry
+    const node = index.grantNode.get(grant)
     const holder = index.grantHolder.get(grant)
-    this.named.add(permission)
+    this.named.add(node)
     switch (index.kind.get(holder)) {
       case KIND_GROUP:
-        for (const user of index.usersIn(holder)) this.touch(user, permission)
+        for (const user of index.usersIn(holder)) this.touch(user, node)
         return
       case KIND_APP:
-        this.touch(holder, permission)
+        this.touch(holder, node)
         if (index.base.get(holder) === index.grantIssuer.get(grant))
-          for (const user of index.allUsers()) this.touchVirtual(user, holder, permission)
+          for (const user of index.allUsers()) this.touchActing(user, holder, node)
         return
       default:
-        this.touch(holder, permission)
+        this.touch(holder, node)
     }
   }
 
-  private touch(row: number, permission: string): void {
-    this.touchActor(row, this.inquiry.index.partyText[row]!, permission)
+  private touchActing(user: number, app: number, node: number): void {
+    const { partyText } = this.inquiry.index
+    this.touch(this.names.actors.numberOf(`${partyText[user]!}/${partyText[app]!}`), node)
   }
 
-  private touchVirtual(user: number, app: number, permission: string): void {
-    const { index } = this.inquiry
-    const text = `${index.partyText[user]!}/${index.partyText[app]!}`
-    this.touchActor(index.parties.get(text) ?? NONE, text, permission)
+  private touch(actor: number, node: number): void {
+    this.isTouched[this.reach(actor, node)] = true
   }
 
-  private touchActor(row: number, actor: string, permission: string): void {
-    if (this.note(this.touched, actor, permission)) this.pending.push({ row, permission })
+  private reach(actor: number, node: number): number {
+    const place = this.reached.add(actor, node)
+    if (place === this.isTouched.length) {
+      this.isTouched.push(false)
+      this.requireFew(this.reached.size)
+    }
+    return place
   }
 
-  private note(where: Map<string, Set<string>>, actor: string, permission: string): boolean {
-    const through = where.get(actor)
-    if (through === undefined) where.set(actor, new Set([permission]))
-    else if (through.has(permission)) return false
-    else through.add(permission)
-    this.count(++this.noted)
-    return true
-  }
-
-  private count(pairs: number): void {
+  private requireFew(pairs: number): void {
     if (pairs > this.max)
       throw new LimitExceededError(
         'previewMax',
@@ -241,132 +363,167 @@ export class Reach {
       )
   }
 
-  /** Along everything that rests on what was touched: grants issued over it, and full-access tokens. */
+  /** Along everything that rests on what was reached: full-access tokens, and grants issued over it. */
   private spread(): void {
-    const { index, now } = this.inquiry
-    for (const permission of this.everybody) this.touchHolders(permission)
-    for (const { row, permission } of this.pending) {
-      this.followRules(permission)
-      if (row === NONE) continue
-      for (const token of index.belongsTo.of(row)) {
-        if (index.kind.get(token) === KIND_TOKEN && index.isFullToken(token)) this.touch(token, permission)
+    for (const node of this.everybody) this.reachHolders(node)
+    let place = 0
+    while (place < this.reached.size) {
+      // Once for all strings an actor was reached through by now: whoever loses much may have issued much.
+      const issuers = new Set<number>()
+      for (; place < this.reached.size; place++) {
+        const row = this.names.actors.rowOf(this.reached.left[place]!)
+        this.followRules(this.reached.right[place]!)
+        if (row === NONE) continue
+        this.followTokens(row, this.reached.right[place]!)
+        issuers.add(row)
       }
-      for (const grant of index.grantsIssued.of(row)) {
-        if (now >= index.expiryOf(grant)) continue
-        const granted = index.permissionOf(index.grantNode.get(grant))
-        if (this.covers(permission, granted)) this.deliver(grant, granted)
-      }
+      for (const issuer of issuers) this.followGrants(issuer)
     }
   }
 
   /** Where a registered rule has a say, links of its own may lead anywhere. */
-  private followRules(permission: string): void {
-    if (this.everybody.has(permission) || !this.inquiry.rules.touches(namespaceOf(permission))) return
-    this.seedEverybody(permission)
-    this.touchHolders(permission)
+  private followRules(node: number): void {
+    if (this.everybody.has(node) || !touchesNode(this.inquiry, node)) return
+    this.seedEverybody(node)
+    this.reachHolders(node)
   }
 
   /** Whoever holds it may lose it by a way that leads through none of their own links. */
-  private touchHolders(permission: string): void {
-    for (const actor of findHolders(this.inquiry, permission).holders.keys()) {
-      if (this.touched.get(actor)?.has(permission) === true) continue
-      this.note(this.compared, actor, permission)
-      this.pending.push({ row: this.inquiry.index.parties.get(actor) ?? NONE, permission })
-    }
+  private reachHolders(node: number): void {
+    const { holders } = findHolders(this.inquiry, this.inquiry.index.permissionOf(node))
+    for (const actor of holders.keys()) this.reach(this.names.actors.numberOf(actor), node)
   }
 
-  private covers(held: string, asked: string): boolean {
-    if (isAtOrBeneath(asked, held)) return true
-    const nodes = plainNodesOf(this.inquiry, asked)
-    if (nodes === undefined) return this.inquiry.explode(asked).strings.includes(held)
-    const node = this.inquiry.index.findNode(held)
-    return node !== NONE && nodes.includes(node)
+  private followTokens(issuer: number, node: number): void {
+    const { index } = this.inquiry
+    for (const token of index.belongsTo.of(issuer))
+      if (index.kind.get(token) === KIND_TOKEN && index.isFullToken(token)) this.touch(token, node)
+  }
+
+  private followGrants(issuer: number): void {
+    const { index } = this.inquiry
+    for (const grant of index.grantsIssued.of(issuer)) {
+      if (this.delivered.has(grant) || !this.isActive(grant)) continue
+      const enough = nodesEnoughFor(this.inquiry, index.grantNode.get(grant))
+      if (!enough.some((node) => this.reached.find(issuer, node) !== NONE)) continue
+      this.delivered.add(grant)
+      this.deliver(grant)
+    }
   }
 
   /**
    * The questions for which this world's answer may differ from the other's.
    *
    * @param named - permissions of both worlds
-   * @returns in the order of `named`, then by actor
+   * @param asked - left out
    */
-  *questions(named: Iterable<string>): Generator<AskedOnce> {
-    if (this.touched.size === 0 && this.compared.size === 0) return
-    const touching = new ByPermission(this.inquiry, this.touched)
-    const comparing = new ByPermission(this.inquiry, this.compared)
-    let asked = 0
-    for (const permission of named) {
-      const touched = touching.actorsFor(permission)
-      const compared = comparing.actorsFor(permission)
-      this.count((asked += touched.size + compared.size))
-      for (const actor of [...new Set([...touched, ...compared])].sort(compareText)) {
-        if (actor !== 'system') yield { actor, permission, isTouched: touched.has(actor) }
+  pairsFor(named: Iterable<number>, asked?: Questions): Questions {
+    const pairs = new Pairs()
+    const isTouched: boolean[] = []
+    const actorsBy = this.placesByNode()
+    for (const permission of actorsBy.size === 0 ? [] : named) {
+      for (const node of nodesEnoughFor(this.inquiry, permission)) {
+        for (const place of actorsBy.get(node) ?? NOBODY) {
+          const actor = this.reached.left[place]!
+          if (actor === SYSTEM || (asked !== undefined && asked.pairs.find(actor, permission) !== NONE))
+            continue
+          const at = pairs.add(actor, permission)
+          // Newly met where nobody met has it: by no link of before the change.
+          isTouched[at] = asked === undefined && (this.isTouched[place]! || isTouched[at] === true)
+        }
       }
+      this.requireFew(pairs.size)
     }
+    return { pairs, isTouched }
+  }
+
+  private placesByNode(): Map<number, number[]> {
+    const byNode = new Map<number, number[]>()
+    for (let place = 0; place < this.reached.size; place++) {
+      const node = this.reached.right[place]!
+      const places = byNode.get(node)
+      if (places === undefined) byNode.set(node, [place])
+      else places.push(place)
+    }
+    return byNode
   }
 }
 
-/** Actors by the strings through which something of theirs may differ. */
-class ByPermission {
-  private readonly inquiry: Inquiry
-  private readonly byString = new Map<string, string[]>()
-  /** The same by node; undefined when some string has none. */
-  private byNode: Map<number, readonly string[]> | undefined = new Map()
+const NOBODY: readonly number[] = []
 
-  constructor(inquiry: Inquiry, through: ReadonlyMap<string, ReadonlySet<string>>) {
-    this.inquiry = inquiry
-    for (const [actor, permissions] of through) {
-      for (const permission of permissions) {
-        const actors = this.byString.get(permission)
-        if (actors === undefined) this.byString.set(permission, [actor])
-        else actors.push(actor)
-      }
-    }
-    for (const [permission, actors] of this.byString) {
-      const node = inquiry.index.findNode(permission)
-      if (node === NONE) this.byNode = undefined
-      this.byNode?.set(node, actors)
-    }
+function touchesNode({ index, rules }: Inquiry, node: number): boolean {
+  return rules.touches(index.component[index.rootOf(node)]!)
+}
+
+/** The nodes of all strings that are each enough for that of a node. */
+function nodesEnoughFor(inquiry: Inquiry, node: number): readonly number[] {
+  const { index } = inquiry
+  return (
+    (touchesNode(inquiry, node) ? undefined : plainNodes(index, node)) ??
+    // Looked up anew: some may have got a node since the explosion was remembered.
+    inquiry
+      .explode(index.permissionOf(node))
+      .strings.map((each) => index.findNode(each))
+      .filter((each) => each !== NONE)
+  )
+}
+
+/** The answers of the world as it is now, by place. */
+function holdsEach({ index, fast, inquire }: Comparing, { actors }: Names, { pairs }: Questions): boolean[] {
+  const inquiry = inquire()
+  const clock = (): number => inquiry.now
+  const ask = (actor: number, node: number): boolean =>
+    (actors.rowOf(actor) === NONE ? undefined : fast.checkNode(actor, node, clock)) ??
+    inquiry.holds(actors.textOf(actor), index.permissionOf(node))
+  return fast.batch(() => {
+    const answers: boolean[] = []
+    for (let place = 0; place < pairs.size; place++)
+      answers.push(ask(pairs.left[place]!, pairs.right[place]!))
+    return answers
+  })
+}
+
+/** Strings of nodes, each made once. */
+class Texts {
+  private readonly byNode = new Map<number, string>()
+  private readonly index: FactsIndex
+  readonly actors: Actors
+
+  constructor(index: FactsIndex, actors: Actors) {
+    this.index = index
+    this.actors = actors
   }
 
-  /** Those with a string that is enough for the permission. */
-  actorsFor(permission: string): Set<string> {
-    const found = new Set<string>()
-    if (this.byString.size === 0) return found
-    const { inquiry, byNode } = this
-    const nodes = byNode === undefined ? undefined : plainNodesOf(inquiry, permission)
-    if (nodes !== undefined)
-      for (const node of nodes) for (const actor of byNode!.get(node) ?? NOBODY) found.add(actor)
-    else
-      for (const enough of inquiry.explode(permission).strings)
-        for (const actor of this.byString.get(enough) ?? NOBODY) found.add(actor)
-    return found
+  of(node: number): string {
+    let text = this.byNode.get(node)
+    if (text === undefined) this.byNode.set(node, (text = this.index.permissionOf(node)))
+    return text
   }
 }
-
-function plainNodesOf(inquiry: Inquiry, permission: string): number[] | undefined {
-  return inquiry.rules.touches(namespaceOf(permission)) ? undefined : plainNodes(inquiry.index, permission)
-}
-
-/** A question to put to both worlds; `isTouched` when a link it may rest on comes or goes. */
-export interface AskedOnce {
-  readonly actor: string
-  readonly permission: string
-  readonly isTouched: boolean
-}
-
-const NOBODY: readonly string[] = []
 
 /** Puts the two answers to each question side by side. */
-export function compareWorlds(
-  questions: readonly AskedOnce[],
+function* differences(
+  { pairs, isTouched }: Questions,
   before: readonly boolean[],
   after: readonly boolean[],
-): PreviewItem[] {
-  const items: PreviewItem[] = []
-  for (const [i, { actor, permission, isTouched }] of questions.entries()) {
-    if (before[i] === true && after[i] === false) items.push({ change: 'lost', actor, permission })
-    else if (before[i] === false && after[i] === true) items.push({ change: 'gained', actor, permission })
-    else if (before[i] === true && isTouched) items.push({ change: 'kept', actor, permission })
+  texts: Texts,
+): Generator<PreviewItem> {
+  for (let place = 0; place < pairs.size; place++) {
+    const change =
+      before[place] === true
+        ? after[place] === true
+          ? isTouched[place] === true
+            ? 'kept'
+            : undefined
+          : 'lost'
+        : after[place] === true
+          ? 'gained'
+          : undefined
+    if (change === undefined) continue
+    yield {
+      change,
+      actor: texts.actors.textOf(pairs.left[place]!),
+      permission: texts.of(pairs.right[place]!),
+    }
   }
-  return items
 }

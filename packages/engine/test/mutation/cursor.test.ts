@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pageOf } from '../../src/cursor.ts'
-import { compareText, type FactInvalidError } from '../../src/index.ts'
+import type { FactInvalidError } from '../../src/index.ts'
 import { errorOf } from '../say.ts'
 
 type Paged = { readonly items: readonly string[]; readonly nextCursor: string | null }
@@ -11,7 +11,13 @@ function page(
   paging: { limit?: number; cursor?: string },
   question: unknown = 'q',
 ): Paged {
-  return pageOf(question, items, (item) => item, compareText, paging)
+  const page = pageOf(
+    question,
+    items.map((text) => ({ text })),
+    ['text'],
+    paging,
+  )
+  return { ...page, items: page.items.map(({ text }) => text) }
 }
 
 function encode(bytes: Uint8Array | string): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Change, Fact, Scanner } from '../../src/index.ts'
-import { acting, add, app, at, group, NOON, remove, system, token, user, world } from '../say.ts'
+import { compareText, type Change, type DependantsError, type Fact, type Scanner } from '../../src/index.ts'
+import { acting, add, app, at, errorOf, group, NOON, remove, system, token, user, world } from '../say.ts'
 
 const alice = user('alice')
 const bob = user('bob')
@@ -442,6 +442,35 @@ describe('a preview of', () => {
       assert.equal(preview.incomplete, false)
     })
   }
+})
+
+test('a refused revoke names the first hundred who would lose by it, in order, and counts all', () => {
+  const many = Array.from({ length: 150 }, (_, i) => user(`u${i}`))
+  const engine = world([
+    ...PARTIES,
+    ed.owns('a'),
+    ...many.map((each) => each.exists),
+    ed.grants('a:b', fred),
+    ...many.map((each) => fred.grants('a:b', each)),
+  ])
+  const error = errorOf(
+    () => engine.apply(remove(ed.grants('a:b', fred)), { onDependants: 'refuse' }),
+    'DEPENDANTS',
+  ) as DependantsError
+  const lost = many.map((each) => ({ actor: each.as, permission: 'a:b' }))
+  assert.deepEqual(error.lost, lost.toSorted((a, b) => compareText(a.actor, b.actor)).slice(0, 100))
+  assert.equal(error.total, 150)
+})
+
+test('a cursor that somebody made up is refused', () => {
+  const engine = world([...PARTIES, ed.owns('a'), ...chain])
+  const changes = remove(ed.grants('a:b', fred))
+  const { nextCursor } = engine.preview(changes, { limit: 1 })
+  const [mark] = JSON.parse(Buffer.from(nextCursor!, 'base64url').toString()) as [string]
+  const madeUp = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url')
+  for (const cursor of [madeUp(mark, 'a'), madeUp(mark, 'x', 'y', 'z'), madeUp(mark, 'a', 1)])
+    errorOf(() => engine.preview(changes, { cursor }), 'CURSOR_INVALID')
+  assert.equal(engine.preview(changes, { cursor: madeUp(mark, 'a:b', 'user:fred') }).items.length, 5)
 })
 
 describe('with registered rules', () => {
