@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
 import { LIMITS, openEngine } from '@castellan/engine'
 import { MEANINGS } from '@castellan/protocol'
 import { environmentName, SERVER_LIMITS, SETTING_NAMES, settingsShape } from '@castellan/server'
 import type { CommandGroup, CommandSpec, OptionSpec } from '../packages/cli/src/command.ts'
 import { commands } from '../packages/cli/src/commands.ts'
-import { DECISIONS } from '../packages/server/src/decisions.ts'
+import { ALL_ROUTES } from '../packages/server/src/app.ts'
 
 /** A part of a page that is written from the code. */
 export interface TableSpec {
@@ -91,46 +90,9 @@ function sentence(text: string): string {
 
 // ---- HTTP
 
-const ROUTES = new URL('../packages/server/src/routes/', import.meta.url)
-const DECISION_DOCS: Readonly<Record<string, string>> = {
-  '/v1/check': 'does an actor hold any of some permissions',
-  '/v1/check-each': 'up to 1,000 such questions, each answered for itself',
-}
-
-async function writeRoutes(): Promise<string> {
-  const rows = (await listRoutes()).map(({ method, path, doc }) => [`\`${method} ${path}\``, doc])
+function writeRoutes(): string {
+  const rows = ALL_ROUTES.map(({ method, path, doc }) => [`\`${method} ${path}\``, doc])
   return table(['route', 'does'], rows)
-}
-
-/** Every route of the server, those of decisions first. */
-export async function listRoutes(): Promise<RouteSeen[]> {
-  const decisions = Object.keys(DECISIONS).map((path) => ({
-    method: 'POST',
-    path,
-    doc: DECISION_DOCS[path] ?? '',
-  }))
-  return [...decisions, ...(await loadRoutes())]
-}
-
-interface RouteSeen {
-  readonly method: string
-  readonly path: string
-  readonly doc: string
-}
-
-/** Every file of the folder is a group of routes: a new one is found here as well. */
-async function loadRoutes(): Promise<RouteSeen[]> {
-  const order = ['questions.ts', 'grants.ts', 'changes.ts', 'tokens.ts']
-  const rank = (name: string): number => (order.indexOf(name) + order.length + 1) % (order.length + 1)
-  const files = readdirSync(fileURLToPath(ROUTES))
-    .filter((name) => /^\w+\.ts$/.test(name))
-    .sort((a, b) => rank(a) - rank(b))
-  const modules = await Promise.all(
-    files.map((name) => import(new URL(name, ROUTES).href) as Promise<Record<string, unknown>>),
-  )
-  return modules
-    .flatMap((module) => Object.values(module).filter((value) => Array.isArray(value)))
-    .flatMap((routes) => routes as readonly RouteSeen[])
 }
 
 function writeErrors(): string {

@@ -2,13 +2,15 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { PROBLEM_TYPE, EdgeError, problemOf } from '@castellan/protocol'
 import { Hono } from 'hono'
 import type { Context } from './context.ts'
-import { DECISIONS } from './decisions.ts'
+import { decisionRoutes, DECISIONS } from './decisions.ts'
 import { headersFor, isWhole, logProblem, sendProblem } from './edge/send.ts'
+import { writeOpenApi, type OpenApi } from './openapi/document.ts'
 import { changeRoutes } from './routes/changes.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { grantRoutes } from './routes/grants.ts'
 import { healthRoutes } from './routes/health.ts'
 import { questionRoutes } from './routes/questions.ts'
-import { answerRoute, type Bindings, type Request, type Route } from './routes/route.ts'
+import { answerRoute, type Bindings, type Request, type Route, type RouteDoc } from './routes/route.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
 const ROUTES: readonly Route[] = [
@@ -17,7 +19,19 @@ const ROUTES: readonly Route[] = [
   ...grantRoutes,
   ...tokenRoutes,
   ...healthRoutes,
+  ...docsRoutes(readOpenApi),
 ]
+
+/** Every route there is, those in front of the framework first. */
+export const ALL_ROUTES: readonly RouteDoc[] = [...decisionRoutes, ...ROUTES]
+
+let document: OpenApi | undefined
+
+/** The OpenAPI document of all routes, written when it is first wanted. */
+export function readOpenApi(): OpenApi {
+  document ??= writeOpenApi(ALL_ROUTES)
+  return document
+}
 
 /** Everything but the decision routes. */
 export function createApp(context: Context): Hono<{ Bindings: Bindings }> {

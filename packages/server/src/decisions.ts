@@ -1,20 +1,61 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Asking, Question } from '@castellan/engine'
-import { EdgeError, isCodedError, parseCheckBody, parseCheckEachBody } from '@castellan/protocol'
+import {
+  checkAnswer,
+  checkEachAnswer,
+  checkEachRequest,
+  checkRequest,
+  EdgeError,
+  isCodedError,
+  parseCheckBody,
+  parseCheckEachBody,
+} from '@castellan/protocol'
 import { authorizeAbout, identify, type Caller } from './caller.ts'
 import type { Context } from './context.ts'
 import { assertBodyExpected, collectBody } from './edge/body.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendJson, sendProblem } from './edge/send.ts'
+import { ASKING } from './openapi/codes.ts'
+import type { RouteDoc } from './routes/route.ts'
 
 /** Answers the text of a body with the text of an answer. */
 export type Decide = (context: Context, caller: Caller, body: string) => string
 
+interface DecisionRoute extends RouteDoc {
+  readonly decide: Decide
+}
+
 /** The routes that are answered here, in front of the framework: it costs more than a check does. */
-export const DECISIONS: Readonly<Record<string, Decide>> = Object.assign(Object.create(null) as object, {
-  '/v1/check': check,
-  '/v1/check-each': checkEach,
-})
+export const decisionRoutes: readonly DecisionRoute[] = [
+  {
+    method: 'POST',
+    path: '/v1/check',
+    tag: 'Questions',
+    doc: 'does an actor hold any of some permissions',
+    id: 'check',
+    body: checkRequest,
+    answer: checkAnswer,
+    codes: ASKING,
+    decide: check,
+  },
+  {
+    method: 'POST',
+    path: '/v1/check-each',
+    tag: 'Questions',
+    doc: 'up to 1,000 such questions, each answered for itself',
+    id: 'checkEach',
+    body: checkEachRequest,
+    answer: checkEachAnswer,
+    codes: ASKING,
+    decide: checkEach,
+  },
+]
+
+/** By path; without a prototype, whose names are no paths. */
+export const DECISIONS: Readonly<Record<string, Decide>> = Object.assign(
+  Object.create(null) as object,
+  Object.fromEntries(decisionRoutes.map(({ path, decide }) => [path, decide])),
+)
 
 /**
  * One decision over bare `node:http`. Nothing is awaited but the socket: caller, authority, answer and revision are

@@ -43,16 +43,17 @@ const others = [
   z.strictObject({ kind: z.literal('suspension'), of: actor }),
 ] as const
 
-export const factShape = z.discriminatedUnion('kind', [...others, token])
+export const factShape = z
+  .discriminatedUnion('kind', [...others, token])
+  .meta({ examples: [{ kind: 'user', id: 'zoe' }] })
 
 /**
  * What names a fact. The rest of it may stand beside: removing `{"remove": fact}` needs the key and ignores the rest.
  * Only a token's fact has a part beside its key that it cannot do without.
  */
-export const factKeyShape = z.discriminatedUnion('kind', [
-  ...others,
-  token.extend({ issuer: issuer.nullish() }),
-])
+export const factKeyShape = z
+  .discriminatedUnion('kind', [...others, token.extend({ issuer: issuer.nullish() })])
+  .meta({ examples: [{ kind: 'user', id: 'zoe' }] })
 
 // Every kind of the engine has its shape here, and no other: a kind that one of them lacks does not compile.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never

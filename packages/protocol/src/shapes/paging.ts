@@ -8,12 +8,17 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
     items: z.array(item),
     nextCursor,
     revision,
-    incomplete: z.boolean().optional(),
+    incomplete: z.boolean().optional().describe('whether a rule could not list all of it'),
   })
 }
 
 /** Of every list; to be spread into a query that takes more. */
-export const paging = { limit: digits.optional(), cursor: text.optional() }
+export const paging = {
+  limit: digits.optional().describe('items in this page, 1 to 1,000; default 100'),
+  cursor: text.optional().describe('`nextCursor` of the page before, with the same question'),
+}
 
 export const pageQuery = z.strictObject(paging)
-export const readQuery = z.strictObject({ atLeast: digits.optional() })
+export const readQuery = z.strictObject({
+  atLeast: digits.optional().describe('the answer must have seen this revision'),
+})

@@ -17,16 +17,33 @@ const anyOf = z
     message: 'give `permission` or `permissions`, one of them',
     path: ['permission'],
   })
+  .meta({
+    oneOf: [{ required: ['permission'] }, { required: ['permissions'] }],
+    examples: [{ actor: 'user:alice', permissions: ['a:b:c', 'a:x'] }],
+  })
 
-const one = z.strictObject({ ...about, permission })
+const one = z
+  .strictObject({ ...about, permission })
+  .meta({ examples: [{ actor: 'user:fred', permission: 'a:b' }] })
 
 export const checkRequest = anyOf
 export const checkAnswer = z.strictObject({ allowed: z.boolean(), revision })
 
-export const checkEachRequest = z.strictObject({
-  checks: z.array(z.strictObject({ actor: about.actor, permission })),
-  atLeast,
-})
+export const checkEachRequest = z
+  .strictObject({
+    checks: z.array(z.strictObject({ actor: about.actor, permission })).describe('up to 1,000'),
+    atLeast,
+  })
+  .meta({
+    examples: [
+      {
+        checks: [
+          { actor: 'user:alice', permission: 'a:b' },
+          { actor: 'user:bob', permission: 'a:b' },
+        ],
+      },
+    ],
+  })
 export const checkEachAnswer = z.strictObject({
   results: z.array(z.strictObject({ allowed: z.boolean() })),
   revision,
@@ -85,7 +102,9 @@ export const claimsAnswer = z.strictObject({
   revision,
 })
 
-export const holdersRequest = z.strictObject({ permission, atLeast })
+export const holdersRequest = z
+  .strictObject({ permission, atLeast })
+  .meta({ examples: [{ permission: 'a:b' }] })
 export const holdersAnswer = pageOf(
   z.strictObject({
     actor,
@@ -93,18 +112,22 @@ export const holdersAnswer = pageOf(
   }),
 )
 
-export const permissionsRequest = z.strictObject({ ...about, prefix: permission.optional() })
+export const permissionsRequest = z
+  .strictObject({ ...about, prefix: permission.optional() })
+  .meta({ examples: [{ actor: 'user:sam' }] })
 export const permissionsAnswer = pageOf(z.strictObject({ permission, source: text }))
 
 /** Who holds what, as previews and problems list it. */
-export const holding = z.strictObject({ actor, permission })
+export const holdingShape = z.strictObject({ actor, permission })
 
-export const previewRequest = z.strictObject({ changes: z.array(changeShape), atLeast })
+export const previewRequest = z.strictObject({ changes: z.array(changeShape), atLeast }).meta({
+  examples: [{ changes: [{ remove: { kind: 'member', group: 'cool_group', member: 'user:alice' } }] }],
+})
 export const previewAnswer = z.strictObject({
   counts: z.strictObject({ lost: z.int(), gained: z.int(), kept: z.int() }),
-  lost: z.array(holding),
-  gained: z.array(holding),
-  kept: z.array(holding),
+  lost: z.array(holdingShape),
+  gained: z.array(holdingShape),
+  kept: z.array(holdingShape),
   results: z.array(resultShape),
   nextCursor,
   revision,

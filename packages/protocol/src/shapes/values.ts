@@ -7,26 +7,50 @@ import { z } from 'zod'
  */
 
 export const text = z.string()
-export const id = text.describe('1 to 256 characters of `A–Z a–z 0–9 . _ @ + = ~ -`')
-export const actor = text.describe(
-  'who asks or acts: `system`, `user:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
-)
-export const holder = text.describe(
-  'who a grant is for: `user:<id>`, `group:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
-)
-export const issuer = text.describe('who made it: `system`, `user:<id>` or `user:<id>/app:<id>`')
-export const permission = text.describe('1 to 32 components parted by `:`, as in `fs:<uuid>:read`')
-export const instant = text.describe('UTC, as in `2027-01-01T00:00:00Z`')
-export const reason = text.describe('kept in the journal, for people')
+export const id = text.meta({
+  description: '1 to 256 characters of `A–Z a–z 0–9 . _ @ + = ~ -`',
+  examples: ['alice'],
+})
+export const actor = text.meta({
+  description: 'who asks or acts: `system`, `user:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
+  examples: ['user:alice'],
+})
+export const holder = text.meta({
+  description:
+    'who a grant is for: `user:<id>`, `group:<id>`, `app:<id>`, `user:<id>/app:<id>` or `token:<id>`',
+  examples: ['user:fred'],
+})
+export const issuer = text.meta({
+  description: 'who made it: `system`, `user:<id>` or `user:<id>/app:<id>`',
+  examples: ['user:ed'],
+})
+export const permission = text.meta({
+  description: '1 to 32 components parted by `:`, as in `fs:<uuid>:read`',
+  examples: ['a:b'],
+})
+export const instant = text.meta({
+  description: 'a moment in UTC, as in RFC 3339',
+  examples: ['2099-01-01T00:00:00Z'],
+})
+export const reason = text.meta({
+  description: 'kept in the journal, for people',
+  examples: ['zoe joins sales'],
+})
 
 /** The claims of a grant, or the data of an option: an object of whatever its readers agree on. */
-export const json = z.custom<Readonly<Record<string, unknown>>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'expected an object',
-)
+export const json = z
+  .custom<Readonly<Record<string, unknown>>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'expected an object',
+  )
+  // A shape of our own check says itself how JSON Schema writes it.
+  .register(z.globalRegistry, { type: 'object', examples: [{ perDay: 10 }] })
 
 export const atLeast = z.int().nonnegative().optional().describe('the answer must have seen this revision')
 export const revision = z.int().nonnegative().describe('the last commit this answer has seen')
 
 /** Numbers arrive as digits in a query. */
-export const digits = text.regex(/^(?:0|[1-9][0-9]{0,14})$/u, 'expected a whole number').transform(Number)
+export const digits = text
+  .regex(/^(?:0|[1-9][0-9]{0,14})$/u, 'expected a whole number')
+  .transform(Number)
+  .pipe(z.int().min(0).max(999_999_999_999_999))

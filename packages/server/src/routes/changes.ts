@@ -1,5 +1,6 @@
 import { parseChanges, parseFactKey, type Change, type Preconditions } from '@castellan/engine'
 import { changesAnswer, changesRequest, type ChangesRequest } from '@castellan/protocol'
+import { CHANGING } from '../openapi/codes.ts'
 import { route, type Route } from './route.ts'
 
 export const changeRoutes: readonly Route[] = [
@@ -8,6 +9,8 @@ export const changeRoutes: readonly Route[] = [
     path: '/v1/changes',
     tag: 'Changes',
     doc: 'adds and removes facts in one commit, all of them or none',
+    id: 'change',
+    codes: CHANGING,
     body: changesRequest,
     answer: changesAnswer,
     async handle({ caller, body }, { live, tokens }) {

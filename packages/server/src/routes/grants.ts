@@ -8,6 +8,7 @@ import {
 import {
   EdgeError,
   grantAnswer,
+  grantId,
   grantReadAnswer,
   grantRequest,
   grantsAnswer,
@@ -20,6 +21,7 @@ import {
 } from '@castellan/protocol'
 import { authorizeAbout, type Caller } from '../caller.ts'
 import { findGrantKey, printGrantId } from '../grant-id.ts'
+import { ASKING, STATING } from '../openapi/codes.ts'
 import { pageOf } from '../page.ts'
 import type { Questions } from '../live.ts'
 import { pagingOf } from './questions.ts'
@@ -34,6 +36,10 @@ export const grantRoutes: readonly Route[] = [
     path: '/v1/grants',
     tag: 'Facts',
     doc: 'makes a grant, or updates its claims and expiry',
+    id: 'createGrant',
+    statuses: { 201: 'it is new', 200: 'it stood already' },
+    headers: { Location: 'where the grant is read' },
+    codes: [...STATING, 'ISSUER_WRONG'],
     body: grantRequest,
     answer: grantAnswer,
     async handle({ caller, body }, { live, engine }) {
@@ -72,6 +78,8 @@ export const grantRoutes: readonly Route[] = [
     path: '/v1/grants',
     tag: 'Facts',
     doc: 'grants of an issuer, to a holder or of a permission, ordered by these',
+    id: 'listGrants',
+    codes: ASKING,
     query: grantsQuery,
     answer: grantsAnswer,
     handle({ caller, query }, { engine }) {
@@ -97,6 +105,9 @@ export const grantRoutes: readonly Route[] = [
     path: '/v1/grants/{id}',
     tag: 'Facts',
     doc: 'one grant',
+    id: 'getGrant',
+    params: { id: grantId },
+    codes: ['GRANT_UNKNOWN', 'RULE_FAILED'],
     query: readQuery,
     answer: grantReadAnswer,
     handle({ caller, query, params }, { engine }) {
@@ -113,6 +124,9 @@ export const grantRoutes: readonly Route[] = [
     path: '/v1/grants/{id}',
     tag: 'Facts',
     doc: 'revokes a grant; nothing to revoke is no error',
+    id: 'revokeGrant',
+    params: { id: grantId },
+    codes: [...STATING, 'DEPENDANTS'],
     query: revokeQuery,
     answer: revokeAnswer,
     async handle({ caller, query, params }, { live, engine }) {

@@ -7,6 +7,8 @@ export const healthRoutes: readonly Route[] = [
     path: '/healthz',
     tag: 'Operations',
     doc: 'whether the server and its store work',
+    id: 'getHealth',
+    statuses: { 200: 'they work', 503: 'changes cannot be made durable' },
     isOpen: true,
     answer: healthAnswer,
     async handle(_asked, { live, engine, log }) {

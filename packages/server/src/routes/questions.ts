@@ -17,6 +17,7 @@ import {
 import { parseChanges } from '@castellan/engine'
 import { authorizeAbout } from '../caller.ts'
 import { askingOf } from '../decisions.ts'
+import { ASKING, CHANGING } from '../openapi/codes.ts'
 import { route, type Route } from './route.ts'
 
 /** The questions that are not asked a million times a second. */
@@ -26,6 +27,8 @@ export const questionRoutes: readonly Route[] = [
     path: '/v1/scan',
     tag: 'Questions',
     doc: 'every pathway by which an actor holds a permission, as a reading',
+    id: 'scan',
+    codes: ASKING,
     body: scanRequest,
     answer: scanAnswer,
     handle({ caller, body }, { engine }) {
@@ -44,6 +47,8 @@ export const questionRoutes: readonly Route[] = [
     path: '/v1/explain',
     tag: 'Questions',
     doc: 'why an actor holds a permission, or what would mend it',
+    id: 'explain',
+    codes: ASKING,
     body: explainRequest,
     answer: explainAnswer,
     handle({ caller, body }, { engine }) {
@@ -57,6 +62,8 @@ export const questionRoutes: readonly Route[] = [
     path: '/v1/claims',
     tag: 'Questions',
     doc: 'for each pathway the claims on it, from the actor to the option',
+    id: 'getClaims',
+    codes: ASKING,
     body: claimsRequest,
     answer: claimsAnswer,
     handle({ caller, body }, { engine }) {
@@ -70,6 +77,8 @@ export const questionRoutes: readonly Route[] = [
     path: '/v1/holders',
     tag: 'Questions',
     doc: 'everyone who holds a permission, each with one pathway',
+    id: 'listHolders',
+    codes: ASKING,
     body: holdersRequest,
     query: pageQuery,
     answer: holdersAnswer,
@@ -85,6 +94,8 @@ export const questionRoutes: readonly Route[] = [
     path: '/v1/permissions',
     tag: 'Questions',
     doc: 'what an actor holds, beneath a prefix or covering it',
+    id: 'listPermissions',
+    codes: ASKING,
     body: permissionsRequest,
     query: pageQuery,
     answer: permissionsAnswer,
@@ -104,6 +115,8 @@ export const questionRoutes: readonly Route[] = [
     path: '/v1/preview',
     tag: 'Questions',
     doc: 'who would lose and gain what by changes, before they are made',
+    id: 'preview',
+    codes: CHANGING,
     body: previewRequest,
     query: pageQuery,
     answer: previewAnswer,

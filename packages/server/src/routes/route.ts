@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { EdgeError, parseBody, parseShape } from '@castellan/protocol'
+import { EdgeError, parseBody, parseShape, type ProblemCode } from '@castellan/protocol'
 import type { Context as HonoContext } from 'hono'
 import type { z } from '@hono/zod-openapi'
 import { identify, type Caller } from '../caller.ts'
@@ -20,25 +20,42 @@ export type Tag = 'Questions' | 'Changes' | 'Facts' | 'Journal' | 'AuthZEN' | 'O
 
 /**
  * A route as data: what it takes and gives is all here, so that one place reads requests, and the OpenAPI document
- * can be written from the shapes that validate.
+ * is written from the shapes that validate. What is not said here and happens fails every test that sees it.
  */
-export interface Route<Body = unknown, Query = unknown> {
+export interface RouteDoc<Body = unknown, Query = unknown> {
   readonly method: Method
   /** As in `/v1/grants/{id}`. */
   readonly path: string
   readonly tag: Tag
   /** One line for people. */
   readonly doc: string
+  /** The operation's id in the OpenAPI document. Clients name their calls by it, so it never changes. */
+  readonly id?: string
   /** Whether anyone may call it. Default false. */
   readonly isOpen?: boolean
+  /** What stands for the names of the path. Default: text. */
+  readonly params?: Readonly<Record<string, z.ZodType>>
   readonly body?: z.ZodType<Body>
   readonly query?: z.ZodType<Query>
+  /** Headers it looks at, with what they are for. */
+  readonly takes?: Readonly<Record<string, string>>
   /** Of a JSON answer; of another, what its text is. */
   readonly answer: z.ZodType
   /** Default `application/json`. */
   readonly type?: string
+  /** Statuses of its answers, with what each means. Default: 200. */
+  readonly statuses?: Partial<Readonly<Record<Status, string>>>
+  /** Headers of its answers beside those that every answer has, with what they say. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** What it can refuse with, beside what every route of its form can: see `openapi/codes.ts`. */
+  readonly codes?: readonly ProblemCode[]
+}
+
+export interface Route<Body = unknown, Query = unknown> extends RouteDoc<Body, Query> {
   handle(asked: Asked<Body, Query>, context: Context): Answer | Promise<Answer>
 }
+
+type Status = 200 | 201 | 503
 
 interface Asked<Body, Query> {
   readonly caller: Caller
@@ -50,7 +67,7 @@ interface Asked<Body, Query> {
 
 export interface Answer {
   /** Default 200. */
-  readonly status?: 200 | 201 | 503
+  readonly status?: Status
   readonly headers?: Readonly<Record<string, string>>
   /** An object goes as JSON; text and streams as what the route says they are. */
   readonly body: object | string | ReadableStream<Uint8Array>

@@ -1,4 +1,5 @@
 import { tokenAnswer, tokenRequest } from '@castellan/protocol'
+import { STATING } from '../openapi/codes.ts'
 import { issueToken } from '../tokens/issue.ts'
 import { route, type Route } from './route.ts'
 
@@ -8,6 +9,9 @@ export const tokenRoutes: readonly Route[] = [
     path: '/v1/tokens',
     tag: 'Facts',
     doc: 'makes a token and shows its secret, this once',
+    id: 'createToken',
+    statuses: { 201: 'it is made' },
+    codes: STATING,
     body: tokenRequest,
     answer: tokenAnswer,
     async handle({ caller, body }, context) {
