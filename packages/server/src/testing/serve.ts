@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text as readAll } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
@@ -7,6 +8,7 @@ import { createLogger } from '../edge/log.ts'
 import { createServer, type Server, type ServerOptions } from '../server.ts'
 import { issueToken, type TokenWish } from '../tokens/issue.ts'
 import { MemoryTokenSecrets } from '../tokens/memory.ts'
+import { findUndocumented } from './conform.ts'
 import type { TokenSecrets } from '../tokens/secret.ts'
 
 export const START = Date.UTC(2026, 0, 1)
@@ -53,6 +55,7 @@ export interface Served {
   readonly change: (...changes: Change[]) => Promise<unknown>
   /** A full token of a user of the world, or what is wished for. */
   readonly tokenOf: (user: string, wish?: Partial<TokenWish>) => Promise<string>
+  /** Fails on an answer that the OpenAPI document does not have. */
   readonly call: (method: string, path: string, call?: Call) => Promise<Reply>
   /** POSTs as a user, with a full token. */
   readonly ask: (user: string, path: string, body: unknown) => Promise<Reply>
@@ -110,9 +113,12 @@ export async function serve(
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       })
       const text = await response.text()
+      const { status } = response
+      const problem = findUndocumented(method, path, { status, headers: new Map(response.headers), text })
+      assert.equal(problem, undefined)
       const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== ''
       return {
-        status: response.status,
+        status,
         headers: response.headers,
         text,
         body: isJson ? JSON.parse(text) : undefined,
