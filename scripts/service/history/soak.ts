@@ -1,7 +1,7 @@
 import { makeChance } from '@castellan/store/suite'
 import { callersOf, FACTS } from './operations.ts'
 import { findViolation } from './oracle.ts'
-import { servePlatform } from './platform.ts'
+import { servePlatform } from '../platform.ts'
 import { post, recordHistory } from './record.ts'
 
 export interface HistoryReport {

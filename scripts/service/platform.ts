@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { createPlatform } from '@castellan/server'
 
-const COMMAND = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url))
+const COMMAND = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
 
 /** A new platform folder, served by the command in a process of its own over SQLite; gone at the end of its block. */
 export interface ServedPlatform extends AsyncDisposable {
