@@ -16,7 +16,7 @@ export type Request = HonoContext<{ Bindings: Bindings }>
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 /** The headings under which people find routes. */
-type Tag = 'Questions' | 'Changes' | 'Facts' | 'Journal' | 'AuthZEN' | 'Operations'
+export type Tag = 'Questions' | 'Changes' | 'Facts' | 'Journal' | 'AuthZEN' | 'Operations'
 
 /**
  * A route as data: what it takes and gives is all here, so that one place reads requests, and the OpenAPI document
