@@ -118,8 +118,11 @@ export const FACT_KINDS = [
   'suspension',
 ] as const satisfies readonly FactKind[]
 
+/** Issuer, holder and permission of a grant, group and member of a membership, the one name of everything else. */
+export type KeyParts = readonly [string, string, string]
+
 /** The key's parts in a fixed order, for stores: a tuple, never a joined string. Absent parts are ''. */
-export function keyParts(key: FactKey): readonly [string, string, string] {
+export function keyParts(key: FactKey): KeyParts {
   switch (key.kind) {
     case 'namespace':
       return [key.name, '', '']

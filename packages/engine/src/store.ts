@@ -1,5 +1,5 @@
 import type { Commit } from './change.ts'
-import type { Fact, FactKey } from './fact.ts'
+import type { Fact, FactKey, FactKind, KeyParts } from './fact.ts'
 
 /** A commit as the journal keeps it: `hash` covers the commit and `previous`. */
 export interface JournalEntry extends Commit {
@@ -7,6 +7,13 @@ export interface JournalEntry extends Commit {
   readonly previous: string
   /** SHA-256, hex. */
   readonly hash: string
+}
+
+/** Facts of one kind that lie beside each other in the order of their keys. */
+export interface Stretch {
+  readonly facts: readonly Fact[]
+  /** The first key that was not looked at; undefined when there is nothing beyond. */
+  readonly next: KeyParts | undefined
 }
 
 /**
@@ -23,6 +30,14 @@ export interface Store {
   /** Every fact, kinds in the order of `FACT_KINDS`, then by key; resources may come before their parents. */
   load(): Iterable<Fact>
 
+  /**
+   * Facts of a kind in the order of their keys, parts compared by code point. Looks at `count` keys at most, those of
+   * removed facts included, so that what one call costs is known before it.
+   *
+   * @param from - where it begins, itself included; it need not be there, and empty parts are before the first
+   */
+  stretch(kind: FactKind, from: KeyParts, count: number): Stretch
+
   /** Users, groups, apps, tokens and resources that were removed: their ids are never made again. */
   loadRetired(): Iterable<FactKey>
 
@@ -38,8 +53,8 @@ export interface Store {
   /** The revision of the last commit that touched this fact, 0 when none did. */
   changedAt(key: FactKey): number
 
-  /** Entries with `from < revision <= to`, in order, read lazily. */
-  journal(from: number, to?: number): Iterable<JournalEntry>
+  /** Entries with `from < revision <= to`, in order or the newest first, read lazily. */
+  journal(from: number, to?: number, isNewestFirst?: boolean): Iterable<JournalEntry>
 
   /** Frees everything. Later calls throw `STORE_CLOSED`. */
   close(): void

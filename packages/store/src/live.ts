@@ -10,9 +10,12 @@ import {
   type Engine,
   type EngineOptions,
   type FactKey,
+  type FactKind,
   type JournalEntry,
+  type KeyParts,
   type Staged,
   type Store,
+  type Stretch,
 } from '@castellan/engine'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { closedError } from './errors.ts'
@@ -39,6 +42,15 @@ export interface FollowOptions {
   readonly signal?: AbortSignal
 }
 
+export interface JournalRange {
+  /** Default 0. */
+  readonly from?: number
+  /** Default: the last. */
+  readonly to?: number
+  /** Default false. */
+  readonly isNewestFirst?: boolean
+}
+
 /** An engine over a durable store: questions are answered at once, changes when they are on the disk. */
 export interface Live {
   readonly engine: Questions
@@ -62,7 +74,10 @@ export interface Live {
   follow(options?: FollowOptions): AsyncIterable<JournalEntry, void>
 
   /** Entries with `from < revision <= to`, read lazily. */
-  journal(range?: { readonly from?: number; readonly to?: number }): Iterable<JournalEntry>
+  journal(range?: JournalRange): Iterable<JournalEntry>
+
+  /** Facts in the order of their keys, as `Store.stretch` gives them: what they were at the engine's revision. */
+  stretch(kind: FactKind, from: KeyParts, count: number): Stretch
 
   /** Refuses what comes, finishes what came, closes the store. */
   close(): Promise<void>
@@ -141,10 +156,15 @@ class LiveEngine implements Live {
   journal({
     from = 0,
     to = this.#store.revision,
-  }: { from?: number; to?: number } = {}): Iterable<JournalEntry> {
+    isNewestFirst = false,
+  }: JournalRange = {}): Iterable<JournalEntry> {
     assertRevision('from', from)
     assertRevision('to', to)
-    return this.#store.journal(from, to)
+    return this.#store.journal(from, to, isNewestFirst)
+  }
+
+  stretch(kind: FactKind, from: KeyParts, count: number): Stretch {
+    return this.#store.stretch(kind, from, count)
   }
 
   async close(): Promise<void> {

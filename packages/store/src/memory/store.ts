@@ -5,8 +5,11 @@ import {
   type Commit,
   type Fact,
   type FactKey,
+  type FactKind,
   type JournalEntry,
+  type KeyParts,
   type Store,
+  type Stretch,
 } from '@castellan/engine'
 import { closedError } from '../errors.ts'
 import { chainCommits, GENESIS } from '../journal.ts'
@@ -42,6 +45,18 @@ class MemoryStore implements Store {
     )
   }
 
+  stretch(kind: FactKind, from: KeyParts, count: number): Stretch {
+    this.#assertOpen()
+    const there = this.#sorted().filter(
+      ({ key }) => key.kind === kind && compareParts(keyParts(key), from) >= 0,
+    )
+    const next = there[count]
+    return {
+      facts: there.slice(0, count).flatMap(({ fact }) => fact ?? []),
+      next: next && keyParts(next.key),
+    }
+  }
+
   commit(commits: readonly Commit[]): void {
     this.#assertOpen()
     // Whatever can fail comes first: after it, nothing does, and so it is all or none.
@@ -61,9 +76,10 @@ class MemoryStore implements Store {
     return this.#records.get(nameOf(key))?.revision ?? 0
   }
 
-  journal(from: number, to = this.revision): Iterable<JournalEntry> {
+  journal(from: number, to = this.revision, isNewestFirst = false): Iterable<JournalEntry> {
     this.#assertOpen()
-    return this.#entries.slice(Math.max(from, 0), Math.max(to, 0))
+    const entries = this.#entries.slice(Math.max(from, 0), Math.max(to, 0))
+    return isNewestFirst ? entries.toReversed() : entries
   }
 
   close(): void {
@@ -87,12 +103,9 @@ interface Kept {
 }
 
 function compareKeys(a: FactKey, b: FactKey): number {
-  const [a1, a2, a3] = keyParts(a)
-  const [b1, b2, b3] = keyParts(b)
-  return (
-    kindNumber(a.kind) - kindNumber(b.kind) ||
-    compareText(a1, b1) ||
-    compareText(a2, b2) ||
-    compareText(a3, b3)
-  )
+  return kindNumber(a.kind) - kindNumber(b.kind) || compareParts(keyParts(a), keyParts(b))
+}
+
+function compareParts([a1, a2, a3]: KeyParts, [b1, b2, b3]: KeyParts): number {
+  return compareText(a1, b1) || compareText(a2, b2) || compareText(a3, b3)
 }

@@ -72,8 +72,8 @@ class Reader implements SqliteReader {
     return this.#reading.changedAt(key)
   }
 
-  journal(from: number, to = this.revision): Iterable<JournalEntry> {
-    return this.#reading.entries(from, to, () => this.#assertOpen())
+  journal(from: number, to = this.revision, isNewestFirst = false): Iterable<JournalEntry> {
+    return this.#reading.entries(from, to, isNewestFirst, () => this.#assertOpen())
   }
 
   verify(options: VerifyOptions = {}): Verification {

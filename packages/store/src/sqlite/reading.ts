@@ -1,4 +1,13 @@
-import { FACT_KINDS, keyParts, type Fact, type FactKey, type JournalEntry } from '@castellan/engine'
+import {
+  FACT_KINDS,
+  keyParts,
+  type Fact,
+  type FactKey,
+  type FactKind,
+  type JournalEntry,
+  type KeyParts,
+  type Stretch,
+} from '@castellan/engine'
 import { journalBrokenError } from '../errors.ts'
 import { GENESIS, verifyJournal, type JournalPosition } from '../journal.ts'
 import { kindNumber, RETIRING } from '../keys.ts'
@@ -19,17 +28,21 @@ const ENTRIES_UNITS = 1_000_000
 export class Reading {
   readonly #database: Database
   readonly #facts: Statement
+  readonly #places: Statement
   readonly #removed: Statement
   readonly #changedAt: Statement
   readonly #entries: Statement
+  readonly #entriesBack: Statement
   readonly #last: Statement
 
   constructor(database: Database) {
     this.#database = database
     this.#facts = database.prepare(STATEMENTS.facts)
+    this.#places = database.prepare(STATEMENTS.places)
     this.#removed = database.prepare(STATEMENTS.removed)
     this.#changedAt = database.prepare(STATEMENTS.changedAt)
     this.#entries = database.prepare(STATEMENTS.entries)
+    this.#entriesBack = database.prepare(STATEMENTS.entriesBack)
     this.#last = database.prepare(STATEMENTS.last)
   }
 
@@ -66,6 +79,12 @@ export class Reading {
     }
   }
 
+  stretch(kind: FactKind, [k1, k2, k3]: KeyParts, count: number): Stretch {
+    const rows = this.#database.guard(() => this.#places.all(kindNumber(kind), k1, k2, k3, count + 1))
+    const facts = rows.slice(0, count).flatMap((row) => (row[3] === null ? [] : toFact(kind, row)))
+    return { facts, next: rows[count]?.slice(0, 3) as KeyParts | undefined }
+  }
+
   *retired(check: () => void): Generator<FactKey> {
     for (const kind of RETIRING) {
       const number = kindNumber(kind)
@@ -86,23 +105,24 @@ export class Reading {
     return (row?.[0] as number | undefined) ?? 0
   }
 
-  *entries(from: number, to: number, check: () => void): Generator<JournalEntry> {
-    let last = from
-    for (;;) {
+  *entries(from: number, to: number, isNewestFirst: boolean, check: () => void): Generator<JournalEntry> {
+    let [low, high] = [from, to]
+    while (low < high) {
       check()
-      const entries = this.#page(last, to)
+      const entries = this.#page(low, high, isNewestFirst ? this.#entriesBack : this.#entries)
       yield* entries
       const end = entries.at(-1)
-      if (end === undefined || end.revision >= to) return
-      last = end.revision
+      if (end === undefined) return
+      if (isNewestFirst) high = end.revision - 1
+      else low = end.revision
     }
   }
 
-  #page(from: number, to: number): JournalEntry[] {
+  #page(from: number, to: number, statement = this.#entries): JournalEntry[] {
     return this.#database.guard(() => {
       const entries: JournalEntry[] = []
       let units = 0
-      for (const row of this.#entries.iterate(from, to)) {
+      for (const row of statement.iterate(from, to)) {
         entries.push(toEntry(row))
         units += (row[4] as string).length
         if (entries.length >= ENTRIES_PAGE || units >= ENTRIES_UNITS) break

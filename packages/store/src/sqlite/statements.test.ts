@@ -31,7 +31,9 @@ describe('every statement that runs while serving finds its rows by a key', () =
 const PLANS: Readonly<Record<string, RegExp>> = {
   changedAt: /SEARCH facts USING PRIMARY KEY \(kind=\? AND k1=\? AND k2=\? AND k3=\?\)/,
   facts: /SEARCH facts USING PRIMARY KEY \(kind=\? AND \(k1,k2,k3\)>\(\?,\?,\?\)\)/,
+  places: /SEARCH facts USING PRIMARY KEY \(kind=\? AND \(k1,k2,k3\)>\(\?,\?,\?\)\)/,
   removed: /SEARCH facts USING INDEX facts_removed \(kind=\? AND k1>\?\)/,
   entries: /SEARCH journal USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/,
+  entriesBack: /SEARCH journal USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/,
   last: /SEARCH journal USING INTEGER PRIMARY KEY \(rowid=\?\)/,
 }

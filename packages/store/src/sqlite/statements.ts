@@ -10,10 +10,14 @@ export const STATEMENTS = {
   changedAt: 'SELECT revision FROM facts WHERE kind = ? AND k1 = ? AND k2 = ? AND k3 = ?',
   facts: `SELECT k1, k2, k3, body FROM facts
     WHERE kind = ? AND (k1, k2, k3) > (?, ?, ?) AND body IS NOT NULL ORDER BY k1, k2, k3 LIMIT ?`,
+  places: `SELECT k1, k2, k3, body FROM facts
+    WHERE kind = ? AND (k1, k2, k3) >= (?, ?, ?) ORDER BY k1, k2, k3 LIMIT ?`,
   // Left to itself SQLite takes the primary key, and walks over all that was not removed.
   removed: `SELECT k1, k2, k3 FROM facts INDEXED BY facts_removed
     WHERE kind = ? AND k1 > ? AND body IS NULL ORDER BY k1 LIMIT ?`,
   entries: `SELECT revision, time, actor, reason, effects, previous, hash FROM journal
     WHERE revision > ? AND revision <= ? ORDER BY revision`,
+  entriesBack: `SELECT revision, time, actor, reason, effects, previous, hash FROM journal
+    WHERE revision > ? AND revision <= ? ORDER BY revision DESC`,
   last: `SELECT revision, hash FROM journal WHERE revision = (SELECT max(revision) FROM journal)`,
 } as const

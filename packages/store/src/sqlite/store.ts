@@ -7,8 +7,11 @@ import {
   type Commit,
   type Fact,
   type FactKey,
+  type FactKind,
   type JournalEntry,
+  type KeyParts,
   type Store,
+  type Stretch,
 } from '@castellan/engine'
 import { closedError, corruptError } from '../errors.ts'
 import { chainCommits, type ChainedCommit, type JournalPosition } from '../journal.ts'
@@ -170,6 +173,11 @@ class Writer implements SqliteStore {
     return this.#reading.facts(this.#unchanged())
   }
 
+  stretch(kind: FactKind, from: KeyParts, count: number): Stretch {
+    this.#assertOpen()
+    return this.#reading.stretch(kind, from, count)
+  }
+
   loadRetired(): Iterable<FactKey> {
     this.#assertOpen()
     return this.#reading.retired(this.#unchanged())
@@ -197,9 +205,9 @@ class Writer implements SqliteStore {
     return this.#reading.changedAt(key)
   }
 
-  journal(from: number, to = this.revision): Iterable<JournalEntry> {
+  journal(from: number, to = this.revision, isNewestFirst = false): Iterable<JournalEntry> {
     this.#assertOpen()
-    return this.#reading.entries(from, to, () => this.#assertOpen())
+    return this.#reading.entries(from, to, isNewestFirst, () => this.#assertOpen())
   }
 
   close(): void {

@@ -376,6 +376,10 @@ class Probe implements Store {
     return this.#store.load()
   }
 
+  stretch(...args: Parameters<Store['stretch']>): ReturnType<Store['stretch']> {
+    return this.#store.stretch(...args)
+  }
+
   loadRetired(): ReturnType<Store['loadRetired']> {
     return this.#store.loadRetired()
   }

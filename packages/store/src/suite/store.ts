@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { FACT_KINDS, factKey, type Fact, type FactKey, type Store } from '@castellan/engine'
+import {
+  FACT_KINDS,
+  factKey,
+  keyParts,
+  type Fact,
+  type FactKey,
+  type KeyParts,
+  type Store,
+  type Stretch,
+} from '@castellan/engine'
 import { GENESIS, verifyJournal } from '../journal.ts'
 import { kindNumber, nameOf, RETIRING } from '../keys.ts'
 import { verifyStore } from '../verify.ts'
@@ -208,6 +217,53 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
       assert.deepEqual([...store.journal(599, 9999)].map(plain), entries.slice(599))
       assert.deepEqual([...store.journal(600)], [])
       assert.deepEqual([...store.journal(700, 800)], [])
+      const back = (from: number, to?: number) => [...store.journal(from, to, true)].map(plain)
+      assert.deepEqual(back(0), entries.toReversed())
+      assert.deepEqual(back(250, 520), entries.slice(250, 520).toReversed())
+      assert.deepEqual(back(599, 9999), entries.slice(599))
+      assert.deepEqual(back(600), [])
+    })
+
+    within(
+      'looks at facts in stretches, as many keys at a time as it is told, removed ones included',
+      (store) => {
+        const script = new Script()
+        const ids = Array.from({ length: 40 }, (_, i) => `u${String(i).padStart(2, '0')}`)
+        const facts = [...ids.map(user), ...SAMPLES]
+        store.commit([script.add(...facts.toReversed())])
+        store.commit([script.remove(...ids.filter((_, i) => i % 4 === 1).map((id) => factKey(user(id))))])
+        for (const count of [1, 3, 7, 1000]) {
+          const found = FACT_KINDS.flatMap((kind) => collect(store, kind, count))
+          assert.deepEqual(found.map(plain), inOrder(script.facts()), `by ${count}`)
+        }
+        const stretch = store.stretch('user', ['u05', '', ''], 3)
+        assert.deepEqual(stretch.facts.map(plain), [user('u06'), user('u07')])
+        assert.deepEqual(stretch.next, ['u08', '', ''])
+        assert.deepEqual(store.stretch('user', ['u01x', '', ''], 1).facts.map(plain), [user('u02')])
+        assert.deepEqual(store.stretch('user', ['v', '', ''], 5), { facts: [], next: undefined })
+      },
+    )
+
+    within('looks at keys of several parts from any place between them', (store) => {
+      const members = ['group:b', 'user:a', 'user:b', 'user:\u{1f600}', 'user:\uff5e']
+      const facts = ['g', 'ga', 'h'].flatMap((group) =>
+        members.map((member): Fact => ({ kind: 'member', group, member })),
+      )
+      store.commit([new Script().add(...facts)])
+      const from = (group: string, member: string) =>
+        store.stretch('member', [group, member, ''], 2).facts.map((fact) => keyParts(fact).slice(0, 2))
+      assert.deepEqual(from('g', ''), [
+        ['g', 'group:b'],
+        ['g', 'user:a'],
+      ])
+      assert.deepEqual(from('g', 'user:b2'), [
+        ['g', 'user:\uff5e'],
+        ['g', 'user:\u{1f600}'],
+      ])
+      assert.deepEqual(from('g', 'user:\u{1f600}'), [
+        ['g', 'user:\u{1f600}'],
+        ['ga', 'group:b'],
+      ])
     })
 
     within('reads the journal in pages when entries are large', (store) => {
@@ -220,6 +276,13 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
       assert.deepEqual(
         [...store.journal(3)].map(({ revision }) => revision),
         commits.slice(3).map(({ revision }) => revision),
+      )
+      assert.deepEqual(
+        [...store.journal(3, 29, true)].map(({ revision }) => revision),
+        commits
+          .slice(3, 29)
+          .map(({ revision }) => revision)
+          .toReversed(),
       )
     })
 
@@ -315,6 +378,7 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
         () => [...store.loadRetired()],
         () => store.changedAt({ kind: 'user', id: 'a' }),
         () => [...store.journal(0)],
+        () => store.stretch('user', ['', '', ''], 1),
       ]
       for (const call of calls) assert.throws(call, { code: 'STORE_CLOSED' })
     })
@@ -399,6 +463,18 @@ function user(id: string): Fact {
 
 function grant(permission: string, extra: Extract<Fact, { kind: 'grant' }>['extra'] = {}): Fact {
   return { kind: 'grant', issuer: 'user:alice', holder: 'user:bob', permission, extra }
+}
+
+function collect(store: Store, kind: Fact['kind'], count: number): Fact[] {
+  const found: Fact[] = []
+  let from: KeyParts | undefined = ['', '', '']
+  while (from !== undefined) {
+    const stretch: Stretch = store.stretch(kind, from, count)
+    assert.ok(stretch.facts.length <= count)
+    found.push(...stretch.facts)
+    from = stretch.next
+  }
+  return found
 }
 
 function inOrder(facts: readonly Fact[]): Fact[] {
