@@ -1,7 +1,16 @@
 import type { Change } from './change.ts'
 import { NONE } from './columns.ts'
 import { FactInvalidError, ForbiddenError, IssuerWrongError } from './errors.ts'
-import type { Fact, FactKey, GrantFact, GroupFact, MemberFact, ResourceFact, TokenFact } from './fact.ts'
+import type {
+  Fact,
+  FactKey,
+  FactKind,
+  GrantFact,
+  GroupFact,
+  MemberFact,
+  ResourceFact,
+  TokenFact,
+} from './fact.ts'
 import type { Inquiry } from './inquiry.ts'
 import { factKey } from './parse-fact.ts'
 import { namespaceOf } from './permission.ts'
@@ -188,9 +197,13 @@ export function authorizeAbout(inquiry: Inquiry, callerText: string, about: stri
   throw forbidden('to ask about others', 'castellan:check')
 }
 
+/** A scoped token is no more than itself: it may not look around in its issuer's house. */
+function isScoped({ isToken, isFree }: Caller): boolean {
+  return isToken && !isFree
+}
+
 function isOnesOwn(inquiry: Inquiry, caller: Caller, about: string): boolean {
-  // A scoped token is no more than itself: it may not look around in its issuer's house.
-  if (caller.principal === undefined || (caller.isToken && !caller.isFree)) return false
+  if (caller.principal === undefined || isScoped(caller)) return false
   const { principal } = caller
   if (about === principal || about.startsWith(`${principal}/`)) return true
   const row = inquiry.index.findExisting(about)
@@ -220,29 +233,88 @@ export function authorizePreview(inquiry: Inquiry, callerText: string, change: C
 export function authorizeLook(inquiry: Inquiry, callerText: string, key: FactKey): void {
   if (callerText === 'system') return
   const caller = callerOf(inquiry, callerText)
-  const isOwn = (party: string): boolean => party === caller.actor || isOnesOwn(inquiry, caller, party)
   const holds = (permission: string): boolean => inquiry.holds(caller.actor, permission)
-  const maySee = (): boolean => {
-    switch (key.kind) {
-      case 'grant':
-        return isOwn(key.issuer) || isOwn(key.holder) || holds(`manage:${key.permission}`)
-      case 'member':
-        return isOwn(key.member) || holds(`manage:group:${key.group}`)
-      case 'token':
-        return isOwn(`token:${key.id}`)
-      case 'suspension':
-        return isOwn(key.of) || holds(key.of.startsWith('app:') ? 'castellan:apps' : 'castellan:users')
-      case 'resource': {
-        const weakest = inquiry.index.namespaces.get(namespaceOf(key.permission))?.modes?.[0]
-        const seeing = weakest === undefined ? key.permission : `${key.permission}:${weakest}`
-        return holds(seeing) || holds(`manage:${key.permission}`)
-      }
-      default:
-        return true
-    }
-  }
-  if (!maySee() && !holds('castellan:facts') && !holds('castellan:check'))
+  if (!mayLook(inquiry, caller, key) && !holds('castellan:facts') && !holds('castellan:check'))
     throw forbidden(`to make a ${key.kind} a precondition`, 'castellan:check')
+}
+
+function mayLook(inquiry: Inquiry, caller: Caller, key: FactKey): boolean {
+  const holds = (permission: string): boolean => inquiry.holds(caller.actor, permission)
+  switch (key.kind) {
+    case 'grant':
+      return (
+        isOwn(inquiry, caller, key.issuer) ||
+        isOwn(inquiry, caller, key.holder) ||
+        holds(`manage:${key.permission}`)
+      )
+    case 'member':
+      return isOwn(inquiry, caller, key.member) || holds(`manage:group:${key.group}`)
+    case 'token':
+      return isOwn(inquiry, caller, `token:${key.id}`)
+    case 'suspension':
+      return (
+        isOwn(inquiry, caller, key.of) ||
+        holds(key.of.startsWith('app:') ? 'castellan:apps' : 'castellan:users')
+      )
+    case 'resource': {
+      const weakest = inquiry.index.namespaces.get(namespaceOf(key.permission))?.modes?.[0]
+      const seeing = weakest === undefined ? key.permission : `${key.permission}:${weakest}`
+      return holds(seeing) || holds(`manage:${key.permission}`)
+    }
+    default:
+      return true
+  }
+}
+
+function isOwn(inquiry: Inquiry, caller: Caller, party: string): boolean {
+  return party === caller.actor || isOnesOwn(inquiry, caller, party)
+}
+
+/** What lets one read all facts of a kind, besides stating facts and asking about anyone. */
+const READS_ALL: Readonly<Partial<Record<FactKind, string>>> = {
+  user: 'castellan:users',
+  token: 'castellan:users',
+  app: 'castellan:apps',
+  grant: 'castellan:grants',
+  group: 'manage:group',
+  member: 'manage:group',
+}
+
+/** Throws unless the caller may read every fact of a kind. What is declared is for all to know. */
+export function authorizeReadAll(inquiry: Inquiry, callerText: string, kind: FactKind): void {
+  if (callerText === 'system' || kind === 'namespace') return
+  const { actor } = callerOf(inquiry, callerText)
+  const own = READS_ALL[kind]
+  const enough = ['castellan:facts', 'castellan:check', ...(own === undefined ? [] : [own])]
+  if (!enough.some((permission) => inquiry.holds(actor, permission)))
+    throw forbidden(`to read every ${kind}`, own ?? 'castellan:facts')
+}
+
+/**
+ * Throws unless the caller may read this fact: what it is or owns, what it is in, what it may see or manage. What
+ * someone may change they may read.
+ */
+export function authorizeRead(inquiry: Inquiry, callerText: string, key: FactKey): void {
+  if (callerText === 'system') return
+  if (!mayReadOwn(inquiry, callerOf(inquiry, callerText), key))
+    authorizeReadAll(inquiry, callerText, key.kind)
+}
+
+function mayReadOwn(inquiry: Inquiry, caller: Caller, key: FactKey): boolean {
+  const { principal } = caller
+  switch (key.kind) {
+    case 'user':
+    case 'app':
+      return isOwn(inquiry, caller, `${key.kind}:${key.id}`)
+    case 'group': {
+      const user =
+        principal?.startsWith('user:') === true && !isScoped(caller) ? principal.slice(5) : undefined
+      const isIn = user !== undefined && inquiry.index.isMember(user, key.id)
+      return isIn || inquiry.holds(caller.actor, `manage:group:${key.id}`)
+    }
+    default:
+      return mayLook(inquiry, caller, key)
+  }
 }
 
 export function authorizeJournal(inquiry: Inquiry, callerText: string): void {

@@ -20,6 +20,8 @@ import {
   authorizeJournal,
   authorizeLook,
   authorizePreview,
+  authorizeRead,
+  authorizeReadAll,
 } from './authority.ts'
 import type { Change, ChangeResult, Commit, Preconditions } from './change.ts'
 import { FastCheck } from './check.ts'
@@ -35,8 +37,18 @@ import {
   RevisionAheadError,
 } from './errors.ts'
 import { explain } from './explain.ts'
-import { type Fact, type FactKey, type GrantFact, keyParts, type NamespaceFact } from './fact.ts'
-import { FactsIndex } from './facts-index.ts'
+import {
+  type Fact,
+  type FactKey,
+  type FactKind,
+  type GrantFact,
+  type GroupFact,
+  keyParts,
+  type NamespaceFact,
+  type ResourceFact,
+  type TokenFact,
+} from './fact.ts'
+import { FactsIndex, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP, SYSTEM } from './facts-index.ts'
 import { findHolders, holderOf } from './holders.ts'
 import { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
@@ -331,7 +343,7 @@ export class Engine {
 
   /**
    * Throws unless the caller may ask: `actor` about an actor, `holders` of a permission, `preview` of changes, the
-   * `journal`.
+   * `journal`, `fact` for one fact, there or not, `facts` for all of a kind.
    *
    * @throws {ForbiddenError}
    */
@@ -349,6 +361,10 @@ export class Engine {
       }
       case 'journal':
         return authorizeJournal(inquiry, caller)
+      case 'fact':
+        return authorizeRead(inquiry, caller, canonicalKey(inquiry, question.key))
+      case 'facts':
+        return authorizeReadAll(inquiry, caller, question.kind)
     }
   }
 
@@ -551,6 +567,49 @@ export class Engine {
     return index.allGrants()
   }
 
+  /** Resources by owner, by what they lie in, or both, unordered. */
+  *resourcesWhere(
+    filter: { readonly owner?: string; readonly parent?: string },
+    asking?: Pick<Asking, 'viewer'>,
+  ): Generator<ResourceFact> {
+    const { index } = this
+    const parent = filter.parent === undefined ? undefined : this.inquiry(asking).canonical(filter.parent)
+    const owner = filter.owner === undefined ? undefined : (index.parties.get(filter.owner) ?? NONE)
+    const folder = parent === undefined ? undefined : index.findNode(parent)
+    if (owner === NONE || folder === NONE) return
+    const nodes =
+      folder !== undefined ? index.contents.of(folder) : owner !== undefined ? index.ownedBy.of(owner) : []
+    for (const node of nodes)
+      if (owner === undefined || index.owner.get(node) === owner) yield index.resourceFact(node)
+  }
+
+  /** Groups by owner or by who is directly in them, unordered. */
+  *groupsWhere(filter: { readonly owner: string } | { readonly member: string }): Generator<GroupFact> {
+    const { index } = this
+    const party = index.parties.get('owner' in filter ? filter.owner : filter.member)
+    if (party === undefined) return
+    if ('owner' in filter) {
+      for (const row of index.belongsTo.of(party))
+        if (index.kind.get(row) === KIND_GROUP) yield index.partyFact(row) as GroupFact
+      return
+    }
+    if (index.kind.get(party) === KIND_USER && index.exists(party))
+      yield index.partyFact(index.userGroup) as GroupFact
+    for (const row of index.groupsOf.of(party)) yield index.partyFact(index.memberGroup.get(row)) as GroupFact
+  }
+
+  /** Tokens of an issuer, unordered; of a user also those of the apps acting for it. */
+  *tokensWhere({ issuer }: { readonly issuer: string }): Generator<TokenFact> {
+    const { index } = this
+    const party = index.parties.get(issuer)
+    if (party === undefined || party === SYSTEM) return
+    for (const row of index.belongsTo.of(party)) {
+      if (index.kind.get(row) === KIND_TOKEN) yield index.partyFact(row) as TokenFact
+      else if (index.kind.get(row) === KIND_USER_APP)
+        yield* this.tokensWhere({ issuer: index.partyText[row]! })
+    }
+  }
+
   /** The namespaces, built-in ones first. */
   catalog(): readonly NamespaceFact[] {
     return [...this.index.namespaces.values()]
@@ -603,6 +662,8 @@ export type AuthorizedQuestion =
   | { readonly about: 'holders'; readonly permission: string }
   | { readonly about: 'preview'; readonly changes: readonly Change[] }
   | { readonly about: 'journal' }
+  | { readonly about: 'fact'; readonly key: FactKey }
+  | { readonly about: 'facts'; readonly kind: FactKind }
 
 const NO_OPTIONS: Asking = Object.freeze({})
 

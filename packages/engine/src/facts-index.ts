@@ -734,7 +734,7 @@ export class FactsIndex implements FactReader {
     if (this.kind.get(party) !== KIND_USER) this.setBase(party, NONE)
   }
 
-  private partyFact(party: number): UserFact | GroupFact | AppFact | TokenFact {
+  partyFact(party: number): UserFact | GroupFact | AppFact | TokenFact {
     const text = this.partyText[party]!
     const id = text.slice(text.indexOf(':') + 1)
     const name = this.partyNames.get(party)
