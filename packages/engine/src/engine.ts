@@ -598,12 +598,12 @@ export class Engine {
     for (const row of index.groupsOf.of(party)) yield index.partyFact(index.memberGroup.get(row)) as GroupFact
   }
 
-  /** Tokens of an issuer, unordered; of a user also those of the apps acting for it. */
+  /** Tokens of an issuer, unordered; of a user or an app also those of the app acting for a user. */
   *tokensWhere({ issuer }: { readonly issuer: string }): Generator<TokenFact> {
     const { index } = this
     const party = index.parties.get(issuer)
     if (party === undefined || party === SYSTEM) return
-    for (const row of index.belongsTo.of(party)) {
+    for (const row of [...index.belongsTo.of(party), ...index.appSide.of(party)]) {
       if (index.kind.get(row) === KIND_TOKEN) yield index.partyFact(row) as TokenFact
       else if (index.kind.get(row) === KIND_USER_APP)
         yield* this.tokensWhere({ issuer: index.partyText[row]! })

@@ -53,7 +53,8 @@ const SIBLINGS_MAX = 8
 /** Facts loaded together. */
 const BATCH = 256
 
-const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
+/** There without being stated, owned by `system`. */
+export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
 /** A namespace as the walk needs it; one object for as long as the namespace is there. */
 export interface Root {

@@ -187,13 +187,14 @@ describe('facts by what they name', () => {
     ])
   })
 
-  test('are tokens of an issuer, of a user those of its apps as well', () => {
+  test('are tokens of an issuer, of a user or an app those of the app acting for a user as well', () => {
     assert.deepEqual(names(engine.tokensWhere({ issuer: 'user:alice' })), [
       'token:agents',
       'token:full',
       'token:scoped',
     ])
     assert.deepEqual(names(engine.tokensWhere({ issuer: agent.as })), ['token:agents'])
+    assert.deepEqual(names(engine.tokensWhere({ issuer: editor.as })), ['token:agents'])
     assert.deepEqual(names(engine.tokensWhere({ issuer: 'user:nobody' })), [])
     assert.deepEqual(names(engine.tokensWhere({ issuer: 'system' })), [])
   })

@@ -12,6 +12,11 @@ export type EdgeCode =
   | 'NOT_FOUND'
   | 'GRANT_UNKNOWN'
   | 'TOKEN_UNKNOWN'
+  | 'USER_UNKNOWN'
+  | 'GROUP_UNKNOWN'
+  | 'MEMBER_UNKNOWN'
+  | 'RESOURCE_UNKNOWN'
+  | 'ID_TAKEN'
   | 'METHOD_NOT_ALLOWED'
   | 'REQUEST_TIMEOUT'
   | 'BODY_TOO_LARGE'
@@ -71,7 +76,12 @@ export const MEANINGS = {
   NOT_FOUND: { status: 404, title: 'no such route' },
   GRANT_UNKNOWN: { status: 404, title: 'no such grant' },
   TOKEN_UNKNOWN: { status: 404, title: 'no such token' },
+  USER_UNKNOWN: { status: 404, title: 'no such user' },
+  GROUP_UNKNOWN: { status: 404, title: 'no such group' },
+  MEMBER_UNKNOWN: { status: 404, title: 'no such member' },
+  RESOURCE_UNKNOWN: { status: 404, title: 'no such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'the route has no such method' },
+  ID_TAKEN: { status: 409, title: 'it is there already' },
   REQUEST_TIMEOUT: { status: 408, title: 'the request took too long to arrive' },
   BODY_TOO_LARGE: { status: 413, title: 'the body is too large' },
   CONTENT_TYPE: { status: 415, title: 'the content type is not supported' },

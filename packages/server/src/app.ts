@@ -5,19 +5,28 @@ import type { Context } from './context.ts'
 import { decisionRoutes, DECISIONS } from './decisions.ts'
 import { headersFor, isWhole, logProblem, sendProblem } from './edge/send.ts'
 import { writeOpenApi, type OpenApi } from './openapi/document.ts'
+import { catalogRoutes } from './routes/catalog.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { grantRoutes } from './routes/grants.ts'
+import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { questionRoutes } from './routes/questions.ts'
 import { answerRoute, type Bindings, type Request, type Route, type RouteDoc } from './routes/route.ts'
+import { resourceRoutes } from './routes/resources.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { userRoutes } from './routes/users.ts'
 
-const ROUTES: readonly Route[] = [
+/** Every route but the decision routes. */
+export const ROUTES: readonly Route[] = [
   ...questionRoutes,
   ...changeRoutes,
   ...grantRoutes,
+  ...userRoutes,
+  ...groupRoutes,
   ...tokenRoutes,
+  ...resourceRoutes,
+  ...catalogRoutes,
   ...healthRoutes,
   ...docsRoutes(readOpenApi),
 ]

@@ -1,4 +1,13 @@
-import type { Change, ChangeOptions, ChangeResult, Engine } from '@castellan/engine'
+import type {
+  Change,
+  ChangeOptions,
+  ChangeResult,
+  Engine,
+  FactKind,
+  JournalEntry,
+  KeyParts,
+  Stretch,
+} from '@castellan/engine'
 
 /** What the server asks of the engine: questions only. */
 export type Questions = Omit<Engine, 'apply' | 'stage'>
@@ -14,4 +23,13 @@ export interface Changer {
 /** What the server needs of `@castellan/store`'s `openLive`. */
 export interface Live extends Changer {
   readonly engine: Questions
+  /** The hash of the last entry. */
+  readonly head: string
+  journal(range: {
+    readonly from?: number
+    readonly to?: number
+    readonly isNewestFirst?: boolean
+  }): Iterable<JournalEntry>
+  follow(options: { readonly from?: number; readonly signal?: AbortSignal }): AsyncIterable<JournalEntry>
+  stretch(kind: FactKind, from: KeyParts, count: number): Stretch
 }

@@ -16,21 +16,27 @@ export function pageOf<Item, View>(
   question: object,
   paging: Paging,
 ): { readonly items: readonly View[]; readonly nextCursor: string | null } {
-  const limit = paging.limit ?? DEFAULT_LIMIT
-  if (limit < 1 || limit > LIMITS.pageMax)
-    throw new FactInvalidError('limit', `a page has 1 to ${LIMITS.pageMax} items`, 'ask for fewer at a time')
-  const mark = hash('sha256', JSON.stringify(question), 'base64url').slice(0, 12)
-  const after = paging.cursor === undefined ? '' : openCursor(paging.cursor, mark)
+  const limit = limitOf(paging)
+  const after = openCursor(question, paging) ?? ''
   const page = smallestAfter(items, keyOf, after, limit + 1)
   const shown = page.slice(0, limit)
   const last = shown.at(-1)
   return {
     items: shown.map(({ item }) => viewOf(item)),
-    nextCursor:
-      page.length > limit && last !== undefined
-        ? Buffer.from(JSON.stringify([mark, last.key])).toString('base64url')
-        : null,
+    nextCursor: page.length > limit && last !== undefined ? printCursor(question, last.key) : null,
   }
+}
+
+/** @throws {FactInvalidError} */
+export function limitOf({ limit = DEFAULT_LIMIT }: Paging): number {
+  if (limit < 1 || limit > LIMITS.pageMax)
+    throw new FactInvalidError('limit', `a page has 1 to ${LIMITS.pageMax} items`, 'ask for fewer at a time')
+  return limit
+}
+
+/** A cursor holds which question it belongs to and the key it stands at. Both may be known: it is no secret. */
+export function printCursor(question: object, key: string): string {
+  return Buffer.from(JSON.stringify([markOf(question), key])).toString('base64url')
 }
 
 interface Keyed<Item> {
@@ -63,7 +69,9 @@ function byKey(a: { readonly key: string }, b: { readonly key: string }): number
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }
 
-function openCursor(cursor: string, mark: string): string {
+/** The key a page begins after; undefined for the first. @throws {CursorError} */
+export function openCursor(question: object, { cursor }: Paging): string | undefined {
+  if (cursor === undefined) return undefined
   let parsed: unknown
   try {
     parsed = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
@@ -74,6 +82,10 @@ function openCursor(cursor: string, mark: string): string {
   const [found, key] = parsed as unknown[]
   if (typeof found !== 'string' || typeof key !== 'string' || key === '')
     throw new CursorError('CURSOR_INVALID')
-  if (found !== mark) throw new CursorError('CURSOR_MISMATCH')
+  if (found !== markOf(question)) throw new CursorError('CURSOR_MISMATCH')
   return key
+}
+
+function markOf(question: object): string {
+  return hash('sha256', JSON.stringify(question), 'base64url').slice(0, 12)
 }

@@ -42,7 +42,7 @@ export interface FollowOptions {
   readonly signal?: AbortSignal
 }
 
-export interface JournalRange {
+interface JournalRange {
   /** Default 0. */
   readonly from?: number
   /** Default: the last. */

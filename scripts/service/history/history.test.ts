@@ -198,6 +198,7 @@ function through(live: Live): Live {
     change: live.change.bind(live),
     follow: live.follow.bind(live),
     journal: live.journal.bind(live),
+    stretch: live.stretch.bind(live),
     close: live.close.bind(live),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { id, instant, issuer, permission, revision, text } from './values.ts'
+import { pageOf, paging, readQuery } from './paging.ts'
+import { id, instant, issuer, permission, revision, suspended, text } from './values.ts'
 
 export const tokenRequest = z
   .strictObject({
@@ -20,5 +21,18 @@ export const tokenAnswer = z.strictObject({
   revision,
 })
 
+/** Never its secret. */
+export const tokenView = z.strictObject({
+  id,
+  issuer,
+  full: z.boolean(),
+  expiresAt: instant.optional(),
+  suspended,
+})
+export const tokenReadAnswer = z.strictObject({ token: tokenView, revision })
+export const tokensQuery = z.strictObject({ issuer: issuer.optional(), ...paging, ...readQuery.shape })
+export const tokensAnswer = pageOf(tokenView)
+
 export type TokenRequest = z.output<typeof tokenRequest>
 export type TokenAnswer = z.output<typeof tokenAnswer>
+export type TokenView = z.output<typeof tokenView>

@@ -46,6 +46,10 @@ export const json = z
   // A shape of our own check says itself how JSON Schema writes it.
   .register(z.globalRegistry, { type: 'object', examples: [{ perDay: 10 }] })
 
+export const suspended = z.boolean().describe('whoever is suspended holds nothing')
+/** Filters a list by how its ids begin. */
+export const prefix = text.optional().describe('only those whose ids begin so')
+
 export const atLeast = z.int().nonnegative().optional().describe('the answer must have seen this revision')
 export const revision = z.int().nonnegative().describe('the last commit this answer has seen')
 

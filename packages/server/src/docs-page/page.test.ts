@@ -95,7 +95,7 @@ describe('the page in a browser', () => {
     async (t) => {
       const served = await serve(t)
       const { page } = await open(t, served)
-      await page.getByLabel('Token', { exact: true }).fill(await served.tokenOf('alice'))
+      await page.getByRole('textbox', { name: 'Token', exact: true }).fill(await served.tokenOf('alice'))
       const form = page.locator('#check')
       await form.getByText('Try POST /v1/check').click()
       await form.getByLabel('Body').fill('{"permission": "a:b"}')
@@ -110,7 +110,7 @@ describe('the page in a browser', () => {
   test('puts paths and queries together, whatever is typed', inBrowser, async (t) => {
     const served = await serve(t)
     const { page, requests } = await open(t, served)
-    await page.getByLabel('Token', { exact: true }).fill(await served.tokenOf('root'))
+    await page.getByRole('textbox', { name: 'Token', exact: true }).fill(await served.tokenOf('root'))
     const one = page.locator('#getGrant')
     await one.getByText('Try GET').click()
     await one.getByLabel('id', { exact: true }).fill('../a b?x=#é')
@@ -131,13 +131,13 @@ describe('the page in a browser', () => {
     const served = await serve(t)
     const token = await served.tokenOf('alice')
     const { page } = await open(t, served)
-    await page.getByLabel('Token', { exact: true }).fill(token)
+    await page.getByRole('textbox', { name: 'Token', exact: true }).fill(token)
     const kept = await page.evaluate<string>(
       'JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, location.href])',
     )
     assert.equal(kept.includes(token), false)
     await page.reload()
-    assert.equal(await page.getByLabel('Token', { exact: true }).inputValue(), '')
+    assert.equal(await page.getByRole('textbox', { name: 'Token', exact: true }).inputValue(), '')
   })
 
   test('filters the operations, and says how many are left', inBrowser, async (t) => {

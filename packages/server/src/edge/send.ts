@@ -74,7 +74,8 @@ export function isWhole(request: IncomingMessage): boolean {
   return request.complete || isEmpty(request)
 }
 
-function isEmpty(request: IncomingMessage): boolean {
+/** Whether a request announces no body. */
+export function isEmpty(request: IncomingMessage): boolean {
   return (
     request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0
   )

@@ -11,15 +11,16 @@ export const ASKING = [
   'RULE_FAILED',
 ] as const satisfies readonly ProblemCode[]
 
-/** What the durable side can say of a commit. */
-const COMMITTING = [
+/** What the durable side can say where it is read. */
+export const READING = [
   'STORE_CORRUPT',
   'STORE_LOCKED',
-  'STORE_READ_ONLY',
   'STORE_CLOSED',
   'STORE_FAILED',
-  'STORE_FULL',
 ] as const satisfies readonly ProblemCode[]
+
+/** What the durable side can say of a commit. */
+const COMMITTING = [...READING, 'STORE_READ_ONLY', 'STORE_FULL'] as const satisfies readonly ProblemCode[]
 
 /** What making or changing one fact can be refused with. */
 export const STATING = [
@@ -63,7 +64,6 @@ export const NOT_OF_ROUTES = [
   'STORE_MISSING',
   'JOURNAL_BROKEN',
   // No route is there yet that can say these.
-  'TOKEN_UNKNOWN',
   'FOLLOWER_SLOW',
 ] as const satisfies readonly ProblemCode[]
 

@@ -20,7 +20,7 @@ export interface Operation {
   readonly security?: readonly []
   readonly parameters: readonly (Parameter | Reference)[]
   readonly requestBody?: {
-    readonly required: true
+    readonly required: boolean
     readonly content: { readonly 'application/json': { readonly schema: JsonSchema } }
   }
   readonly responses: Readonly<Record<string, Response | Reference>>
@@ -53,7 +53,10 @@ export function operationOf(route: RouteDoc, schemas: Schemas): () => Operation 
         { $ref: '#/components/parameters/RequestId' },
       ],
       ...(body !== undefined && {
-        requestBody: { required: true, content: { 'application/json': { schema: body } } },
+        requestBody: {
+          required: route.isBodyOptional !== true,
+          content: { 'application/json': { schema: body } },
+        },
       }),
       responses: responsesOf(route, schemas.refer(route.answer, 'output'), problemsOf(codesOf(route, names))),
     }

@@ -1,5 +1,6 @@
-import { parseChanges, parseFactKey, type Change, type Preconditions } from '@castellan/engine'
+import { parseChanges, parseFactKey, type Preconditions } from '@castellan/engine'
 import { changesAnswer, changesRequest, type ChangesRequest } from '@castellan/protocol'
+import { change } from '../changing.ts'
 import { CHANGING } from '../openapi/codes.ts'
 import { route, type Route } from './route.ts'
 
@@ -13,27 +14,16 @@ export const changeRoutes: readonly Route[] = [
     codes: CHANGING,
     body: changesRequest,
     answer: changesAnswer,
-    async handle({ caller, body }, { live, tokens }) {
-      const changes = parseChanges(body.changes)
-      const { revision, results } = await live.change(changes, {
-        actor: caller.actor,
-        as: caller.actor,
-        ...(body.reason !== undefined && { reason: body.reason }),
-        ...(body.onDependants !== undefined && { onDependants: body.onDependants }),
+    async handle({ caller, body }, context) {
+      const { revision, results } = await change(context, caller, parseChanges(body.changes), {
+        reason: body.reason,
+        onDependants: body.onDependants,
         ...(body.preconditions !== undefined && { preconditions: preconditionsOf(body.preconditions) }),
       })
-      // A hash without its fact opens nothing; it goes so that nothing of a token stays.
-      for (const id of removedTokens(changes)) tokens.remove(id)
       return { body: { revision, results } }
     },
   }),
 ]
-
-function removedTokens(changes: readonly Change[]): readonly string[] {
-  return changes.flatMap((change) =>
-    'remove' in change && change.remove.kind === 'token' ? [change.remove.id] : [],
-  )
-}
 
 function preconditionsOf({
   ifRevision,

@@ -1,10 +1,4 @@
-import {
-  ForbiddenError,
-  parseChanges,
-  parseParty,
-  RevisionAheadError,
-  type GrantFact,
-} from '@castellan/engine'
+import { ForbiddenError, parseChanges, parseParty, type GrantFact, type Paging } from '@castellan/engine'
 import {
   EdgeError,
   grantAnswer,
@@ -13,22 +7,22 @@ import {
   grantRequest,
   grantsAnswer,
   grantsQuery,
-  isCodedError,
   readQuery,
   revokeAnswer,
   revokeQuery,
   type GrantView,
 } from '@castellan/protocol'
 import { authorizeAbout, type Caller } from '../caller.ts'
+import { change } from '../changing.ts'
+import type { Context } from '../context.ts'
 import { findGrantKey, printGrantId } from '../grant-id.ts'
-import { ASKING, STATING } from '../openapi/codes.ts'
+import { ASKING, READING, STATING } from '../openapi/codes.ts'
 import { pageOf } from '../page.ts'
 import type { Questions } from '../live.ts'
+import { assertReached, isAllowed, maySeeAll } from '../seen.ts'
+import { storedList, storedPage } from '../stored-page.ts'
 import { pagingOf } from './questions.ts'
 import { route, type Route } from './route.ts'
-
-/** What lets one read every grant there is. */
-const READ_ALL = 'castellan:grants'
 
 export const grantRoutes: readonly Route[] = [
   route({
@@ -42,7 +36,7 @@ export const grantRoutes: readonly Route[] = [
     codes: [...STATING, 'ISSUER_WRONG'],
     body: grantRequest,
     answer: grantAnswer,
-    async handle({ caller, body }, { live, engine }) {
+    async handle({ caller, body }, context) {
       const { issuer = caller.issuer, holder, permission, extra = {}, expiresAt, reason } = body
       const grant = {
         kind: 'grant',
@@ -53,17 +47,14 @@ export const grantRoutes: readonly Route[] = [
         expiresAt: expiresAt ?? null,
         reason: reason ?? null,
       }
-      const { revision, results } = await live.change(parseChanges([{ add: grant }]), {
-        actor: caller.actor,
-        as: caller.actor,
-      })
+      const { revision, results } = await change(context, caller, parseChanges([{ add: grant }]))
       const outcome = results[0]?.outcome ?? 'unchanged'
       // The engine keeps what the permission becomes, a path its uuid.
       const key = {
         kind: 'grant',
         issuer,
         holder,
-        permission: engine.canonical(permission, { viewer: caller.actor }),
+        permission: context.engine.canonical(permission, { viewer: caller.actor }),
       } as const
       const id = printGrantId(key)
       return {
@@ -79,25 +70,15 @@ export const grantRoutes: readonly Route[] = [
     tag: 'Facts',
     doc: 'grants of an issuer, to a holder or of a permission, ordered by these',
     id: 'listGrants',
-    codes: ASKING,
+    codes: [...READING, ...ASKING],
     query: grantsQuery,
     answer: grantsAnswer,
-    handle({ caller, query }, { engine }) {
+    handle({ caller, query }, context) {
+      const { engine } = context
       assertReached(engine, query.atLeast)
       const filter = filterOf(query, (permission) => engine.canonical(permission, { viewer: caller.actor }))
       authorizeList(engine, caller, filter)
-      return {
-        body: {
-          ...pageOf(
-            engine.grantsWhere(filter, { viewer: caller.actor }),
-            sortKeyOf,
-            viewOf,
-            filter,
-            pagingOf(query),
-          ),
-          revision: engine.revision,
-        },
-      }
+      return { body: { ...listGrants(context, caller, filter, pagingOf(query)), revision: engine.revision } }
     },
   }),
   route({
@@ -129,15 +110,10 @@ export const grantRoutes: readonly Route[] = [
     codes: [...STATING, 'DEPENDANTS'],
     query: revokeQuery,
     answer: revokeAnswer,
-    async handle({ caller, query, params }, { live, engine }) {
+    async handle({ caller, query, params }, context) {
       const key = findGrantKey(params['id'] ?? '')
-      if (key === undefined) return { body: { revoked: 0, revision: engine.revision } }
-      const { revision, results } = await live.change([{ remove: key }], {
-        actor: caller.actor,
-        as: caller.actor,
-        ...(query.onDependants !== undefined && { onDependants: query.onDependants }),
-        ...(query.reason !== undefined && { reason: query.reason }),
-      })
+      if (key === undefined) return { body: { revoked: 0, revision: context.engine.revision } }
+      const { revision, results } = await change(context, caller, [{ remove: key }], query)
       return { body: { revoked: results[0]?.revoked ?? 0, revision } }
     },
   }),
@@ -162,6 +138,20 @@ function filterOf(
   }
 }
 
+/** By issuer, and then by holder, grants lie beside each other in the store; else they are gathered. */
+function listGrants({ live, engine }: Context, { actor }: Caller, filter: Filter, paging: Paging) {
+  const { issuer, holder, permission } = filter
+  if (permission !== undefined || (holder !== undefined && issuer === undefined))
+    return pageOf(engine.grantsWhere(filter, { viewer: actor }), sortKeyOf, viewOf, filter, paging)
+  const stored = storedList({
+    kind: 'grant',
+    from: [issuer ?? '', holder ?? '', ''],
+    isIn: (key) => (issuer === undefined || key[0] === issuer) && (holder === undefined || key[1] === holder),
+    view: viewOf,
+  })
+  return storedPage(live, [stored], filter, paging)
+}
+
 /**
  * Whoever may ask about a party may list the grants it made or holds; whoever may revoke others' grants of a
  * permission may list those of it; the rest takes `castellan:grants`.
@@ -169,13 +159,13 @@ function filterOf(
  * @throws {ForbiddenError}
  */
 function authorizeList(engine: Questions, caller: Caller, { issuer, holder, permission }: Filter): void {
-  if (engine.check(caller.actor, READ_ALL)) return
+  if (maySeeAll(engine, caller, 'grant')) return
   if (issuer !== undefined && mayAskAbout(engine, caller, issuer)) return
   if (holder !== undefined && mayAskAbout(engine, caller, holder)) return
   if (permission !== undefined && mayManage(engine, caller, permission)) return
   throw new ForbiddenError(
     'you may list the grants that you made or hold, and those of what you manage: filter by `issuer`, `holder` or `permission`',
-    READ_ALL,
+    'castellan:grants',
   )
 }
 
@@ -184,7 +174,7 @@ function maySee(engine: Questions, caller: Caller, grant: GrantFact): boolean {
     mayAskAbout(engine, caller, grant.issuer) ||
     mayAskAbout(engine, caller, grant.holder) ||
     mayManage(engine, caller, grant.permission) ||
-    engine.check(caller.actor, READ_ALL)
+    maySeeAll(engine, caller, 'grant')
   )
 }
 
@@ -197,16 +187,6 @@ function mayAskAbout(engine: Questions, caller: Caller, party: string): boolean 
 
 function mayManage(engine: Questions, caller: Caller, permission: string): boolean {
   return isAllowed(() => engine.authorizeQuestion(caller.actor, { about: 'holders', permission }))
-}
-
-function isAllowed(authorize: () => void): boolean {
-  try {
-    authorize()
-    return true
-  } catch (error) {
-    if (isCodedError(error) && error.code === 'FORBIDDEN') return false
-    throw error
-  }
 }
 
 function viewOf({ issuer, holder, permission, extra, expiresAt, reason }: GrantFact): GrantView {
@@ -224,11 +204,6 @@ function viewOf({ issuer, holder, permission, extra, expiresAt, reason }: GrantF
 function sortKeyOf({ issuer, holder, permission }: GrantFact): string {
   // None of the three holds a line end, so one string orders them as the three would.
   return `${issuer}\n${holder}\n${permission}`
-}
-
-function assertReached(engine: Questions, atLeast: number | undefined): void {
-  if (atLeast !== undefined && atLeast > engine.revision)
-    throw new RevisionAheadError(atLeast, engine.revision)
 }
 
 function grantUnknown(): EdgeError {

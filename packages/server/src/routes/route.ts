@@ -5,6 +5,7 @@ import type { z } from '@hono/zod-openapi'
 import { identify, type Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { assertBodyExpected, readBody } from '../edge/body.ts'
+import { isEmpty } from '../edge/send.ts'
 
 export interface Bindings {
   readonly incoming: IncomingMessage
@@ -36,6 +37,8 @@ export interface RouteDoc<Body = unknown, Query = unknown> {
   /** What stands for the names of the path. Default: text. */
   readonly params?: Readonly<Record<string, z.ZodType>>
   readonly body?: z.ZodType<Body>
+  /** Whether a request without any body counts as one with `{}`. Default false. */
+  readonly isBodyOptional?: boolean
   readonly query?: z.ZodType<Query>
   /** Headers it looks at, with what they are for. */
   readonly takes?: Readonly<Record<string, string>>
@@ -86,7 +89,28 @@ export async function answerRoute(definition: Route, request: Request, context: 
   const query = readQuery(definition, incoming)
   const body = await readRouteBody(definition, incoming, context)
   const caller = tokenId === undefined ? NOBODY : context.callers.get(tokenId, context.now())
-  return definition.handle({ caller, body, query, params: request.req.param() }, context)
+  return definition.handle({ caller, body, query, params: readParams(definition.path, incoming) }, context)
+}
+
+/** Read from the path as it was sent: a `%2F` is part of a name and no slash. @throws {EdgeError} REQUEST_INVALID */
+function readParams(pattern: string, incoming: IncomingMessage): Readonly<Record<string, string>> {
+  const params = Object.create(null) as Record<string, string>
+  const given = (incoming.url ?? '').split('?', 1)[0]!.split('/')
+  for (const [i, part] of pattern.split('/').entries())
+    if (part.startsWith('{')) params[part.slice(1, -1)] = decodePart(given[i] ?? '')
+  return params
+}
+
+function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new EdgeError(
+      'REQUEST_INVALID',
+      'the path is not UTF-8 in percent-encoding',
+      'encode each part of it',
+    )
+  }
 }
 
 /** Open routes ask nothing in a caller's name. */
@@ -98,6 +122,8 @@ async function readRouteBody(
   context: Context,
 ): Promise<unknown> {
   if (definition.body === undefined) return undefined
+  if (definition.isBodyOptional === true && isEmpty(incoming))
+    return parseShape(definition.body, {}, 'BODY_INVALID')
   assertBodyExpected(incoming, context.bodyBytesMax)
   return parseShape(
     definition.body,
