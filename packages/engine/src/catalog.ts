@@ -92,9 +92,14 @@ export function fitsShape(permission: string, namespaceName: string): boolean {
 }
 
 function fits(permission: string, { componentsMax, last }: Shape): boolean {
-  const components = permission.split(':')
-  if (components.length < componentsMax) return true
-  return components.length === componentsMax && last?.includes(components.at(-1)!) !== false
+  let components = 1
+  let start = 0
+  for (let colon = permission.indexOf(':'); colon >= 0; colon = permission.indexOf(':', start)) {
+    components++
+    start = colon + 1
+  }
+  if (components < componentsMax) return true
+  return components === componentsMax && last?.includes(permission.slice(start)) !== false
 }
 
 /** The error for a namespace nobody declared, with the nearest known name as a hint. */

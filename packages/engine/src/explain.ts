@@ -6,7 +6,7 @@ import { LIMITS } from './limits.ts'
 import { namespaceOf, splitManage } from './permission.ts'
 import { findHolders } from './holders.ts'
 import { isUnresolvedPath } from './rules/fs-path.ts'
-import { activeStates, liveStates, MISSING_LINK, type State, storedStates } from './walk.ts'
+import { activeStates, MISSING_LINK, type State, storedStates } from './walk.ts'
 
 /**
  * Why an actor holds a permission, as a graph linear in the facts it rests on; or why not, as the smallest sets of
@@ -18,20 +18,19 @@ export function explain(
   permission: string,
 ): Omit<Explanation, 'revision'> {
   const canonical = inquiry.canonical(permission)
-  const states = activeStates(inquiry, actorText, canonical)
-  const live = liveStates(states)
-  if (live.has(states[0]!)) return { allowed: true, graph: graphOf(inquiry.index, states[0]!, live) }
+  const state = activeStates(inquiry, actorText, canonical)[0]!
+  if (state.isLive) return { allowed: true, graph: graphOf(inquiry.index, state) }
   return { allowed: false, graph: { nodes: [], edges: [] }, ...mendsOf(inquiry, actorText, canonical) }
 }
 
-function graphOf(index: FactsIndex, root: State, live: ReadonlyMap<State, unknown>): Graph {
+function graphOf(index: FactsIndex, root: State): Graph {
   const ids = new Map<State, number>([[root, 0]])
   const nodes: GraphNode[] = []
   const edges: GraphEdge[] = []
   for (const [state, id] of ids) {
     nodes.push({ id, actor: state.actor.text, permission: state.permission, options: state.options })
     for (const { link, to } of state.links) {
-      if (!live.has(to)) continue
+      if (!to.isLive) continue
       if (!ids.has(to)) ids.set(to, ids.size)
       edges.push({
         from: id,

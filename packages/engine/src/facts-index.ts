@@ -36,6 +36,9 @@ export const KIND_APP = 3
 export const KIND_TOKEN = 4
 export const KIND_USER_APP = 5
 
+/** Kinds by the numbers above. */
+export const PARTY_KINDS = ['system', 'user', 'group', 'app', 'token', 'user-app'] as const
+
 export const SYSTEM = 0
 
 export const EXISTS = 1
@@ -856,9 +859,10 @@ export class FactsIndex implements FactReader {
   }
 
   permissionOf(node: number): string {
-    const parts: string[] = []
-    for (let at = node; at !== NONE; at = this.parent.get(at)) parts.push(this.component[at]!)
-    return parts.toReversed().join(':')
+    let text = this.component[node]!
+    for (let at = this.parent.get(node); at !== NONE; at = this.parent.get(at))
+      text = `${this.component[at]!}:${text}`
+    return text
   }
 
   rootOf(node: number): number {
@@ -1252,6 +1256,15 @@ export class FactsIndex implements FactReader {
     return NONE
   }
 
+  /** Of a node with many grants: those by holder. */
+  crowdOn(node: number): ReadonlyMap<number, readonly number[]> | undefined {
+    return (this.nodeFlags.get(node) & CROWD) === 0 ? undefined : this.crowds.get(node)
+  }
+
+  isToGroup(grant: number): boolean {
+    return (this.grantFlags.get(grant) & TO_GROUP) !== 0
+  }
+
   /** The grants of this permission to this holder. */
   *grantsOf(node: number, holder: number): Generator<number> {
     const crowd = this.crowds.get(node)
@@ -1346,7 +1359,9 @@ export class FactsIndex implements FactReader {
       for (let row = this.groupsOf.first(member); row !== NONE; row = this.groupsOf.after(row))
         groups.push(this.memberGroup.get(row))
       // By name, so that of two ways into a group the same is told whatever was joined first.
-      for (const group of this.byText(groups)) if (!from.has(group)) from.set(group, member)
+      const isForked = groups.length > 1 && groups.some((group) => this.groupsOf.first(group) !== NONE)
+      for (const group of isForked ? this.byText(groups) : groups)
+        if (!from.has(group)) from.set(group, member)
     }
     collect(party)
     for (const group of from.keys()) collect(group)

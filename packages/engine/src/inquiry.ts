@@ -3,8 +3,9 @@ import { unknownNamespace, validateShape } from './catalog.ts'
 import { NONE } from './columns.ts'
 import { LimitExceededError, RuleError } from './errors.ts'
 import type { JsonObject } from './fact.ts'
-import type { FactsIndex } from './facts-index.ts'
+import { type FactsIndex, PARTY_KINDS } from './facts-index.ts'
 import { LIMITS } from './limits.ts'
+import { Pairs } from './pairs.ts'
 import {
   decodeComponent,
   encodeComponent,
@@ -17,11 +18,13 @@ import type { FactReader, Rule, RuleSetting } from './rule.ts'
 import { explodePlain } from './plain.ts'
 import { BUILT_IN_EXPLODERS, BUILT_IN_IMPLICATORS, type RuleBook, speaksOf } from './rule-book.ts'
 import { isOwner } from './rules/is-owner.ts'
-import { inOrder, SCANNERS } from './rules/scanners.ts'
+import { inOrder, SCANNERS_OF } from './rules/scanners.ts'
 
 /** An actor looked up. A party without a row has no grant of its own, but an app acting for a user may have none and still exist. */
 export interface ActorRef {
   readonly text: string
+  /** Its row, or a number of this inquiry's own where it has none. */
+  readonly number: number
   readonly kind: PartyKind
   readonly row: number
   /** Of an app acting for a user: the app's row. */
@@ -31,6 +34,8 @@ export interface ActorRef {
 
 /** A string and all that are each enough for it, the string itself first. */
 export interface Explosion {
+  /** The node of the string, or a number of this inquiry's own where no fact names it. */
+  readonly number: number
   readonly strings: readonly string[]
   /** The node of each string, NONE where no fact names it. */
   readonly nodes: readonly number[]
@@ -72,9 +77,13 @@ export class Inquiry {
   readonly context: JsonObject
   readonly viewer: string
   readonly setting: RuleSetting
-  private readonly explosions = new Map<string, Explosion>()
-  private readonly actors = new Map<string, ActorRef>()
-  private readonly known = new Map<string, Map<string, boolean>>()
+  private readonly explosions = new Map<number, Explosion>()
+  private readonly actors = new Map<number, ActorRef>()
+  /** What no fact names: strings and actors, numbered downwards. */
+  private readonly unnamed = new Map<string, number>()
+  /** States met before, by actor and string, and whether they hold. */
+  private readonly known = new Pairs()
+  private readonly knownHolds: boolean[] = []
 
   constructor(index: FactsIndex, rules: RuleBook, now: number, context: JsonObject, viewer: string) {
     this.index = index
@@ -94,18 +103,17 @@ export class Inquiry {
    */
   canonical(text: string): string {
     const { depth, rest } = splitManage(text)
-    const name = namespaceOf(rest)
+    let whole = text
     let result = rest
-    if (this.rules.rewrites(name)) {
+    if (this.rules.mayRewrite(rest)) {
       validateUnrewritten(text)
       result = this.rewrite(rest)
+      whole = text.slice(0, depth * 'manage:'.length) + result
     }
-    const whole = text.slice(0, depth * 'manage:'.length) + result
     validatePermission(whole)
-    const resultName = namespaceOf(result)
-    if (!this.index.namespaces.has(resultName))
-      throw unknownNamespace(text, resultName, this.index.namespaces.keys())
-    validateShape(result, resultName)
+    const name = namespaceOf(result)
+    if (!this.index.namespaces.has(name)) throw unknownNamespace(text, name, this.index.namespaces.keys())
+    validateShape(result, name)
     return whole
   }
 
@@ -123,20 +131,32 @@ export class Inquiry {
   }
 
   explode(permission: string): Explosion {
-    const known = this.explosions.get(permission)
-    if (known !== undefined) return known
-    const explosion = this.explodePlain(permission) ?? this.explodeAny(permission)
-    this.explosions.set(permission, explosion)
+    const node = this.index.findNode(permission)
+    const number = node === NONE ? this.numberOf(permission) : node
+    return this.explosions.get(number) ?? this.makeExplosion(number, node, permission)
+  }
+
+  /** The explosion of one of an explosion's strings. */
+  explodePlace({ strings, nodes }: Explosion, place: number): Explosion {
+    const node = nodes[place]!
+    if (node === NONE) return this.explode(strings[place]!)
+    return this.explosions.get(node) ?? this.makeExplosion(node, node, strings[place]!)
+  }
+
+  private numberOf(unnamed: string): number {
+    let number = this.unnamed.get(unnamed)
+    if (number === undefined) this.unnamed.set(unnamed, (number = FIRST_UNNAMED - this.unnamed.size))
+    return number
+  }
+
+  private makeExplosion(number: number, node: number, permission: string): Explosion {
+    const isTouched = this.rules.touches(namespaceOf(permission))
+    const plain = isTouched ? undefined : explodePlain(this.index, node, permission)
+    const strings = plain?.strings ?? this.explodeStrings(permission)
+    const nodes = plain?.nodes ?? strings.map((each) => this.index.findNode(each))
+    const explosion = { number, strings, nodes, owners: plain?.owners }
+    this.explosions.set(number, explosion)
     return explosion
-  }
-
-  private explodePlain(permission: string): Explosion | undefined {
-    return this.rules.touches(namespaceOf(permission)) ? undefined : explodePlain(this.index, permission)
-  }
-
-  private explodeAny(permission: string): Explosion {
-    const strings = this.explodeStrings(permission)
-    return { strings, nodes: strings.map((each) => this.index.findNode(each)), owners: undefined }
   }
 
   /**
@@ -197,31 +217,52 @@ export class Inquiry {
   // ---- actors
 
   actor(text: string): ActorRef {
-    let actor = this.actors.get(text)
-    if (actor === undefined) this.actors.set(text, (actor = this.findActor(text)))
+    const row = this.index.parties.get(text)
+    if (row !== undefined) return this.actorAt(row)
+    const number = this.numberOf(text)
+    return this.actors.get(number) ?? this.keepActor(this.findRowless(number, text))
+  }
+
+  /** The actor of a row. */
+  actorAt(row: number): ActorRef {
+    return this.actors.get(row) ?? this.keepActor(this.findActor(row))
+  }
+
+  private keepActor(actor: ActorRef): ActorRef {
+    this.actors.set(actor.number, actor)
     return actor
   }
 
-  private findActor(text: string): ActorRef {
+  private findActor(row: number): ActorRef {
     const { index } = this
-    const parsed = parseActor(text)
-    const row = index.parties.get(text) ?? NONE
-    if (parsed.kind !== 'user-app')
-      return { text, kind: parsed.kind, row, app: NONE, exists: row !== NONE && index.exists(row) }
-    const app = index.findExisting(`app:${parsed.app}`)
+    const text = index.partyText[row]!
+    const kind = PARTY_KINDS[index.kind.get(row)]!
+    // It throws.
+    if (kind === 'group') parseActor(text)
+    const app = kind === 'user-app' ? index.appOf.get(row) : NONE
     return {
       text,
-      kind: 'user-app',
+      number: row,
+      kind,
       row,
-      app,
-      exists: app !== NONE && index.findExisting(`user:${parsed.user}`) !== NONE,
+      app: app !== NONE && index.exists(app) ? app : NONE,
+      exists: index.exists(row),
     }
+  }
+
+  private findRowless(number: number, text: string): ActorRef {
+    const { index } = this
+    const parsed = parseActor(text)
+    const rowless = { text, number, kind: parsed.kind, row: NONE }
+    if (parsed.kind !== 'user-app') return { ...rowless, app: NONE, exists: false }
+    const app = index.findExisting(`app:${parsed.app}`)
+    return { ...rowless, app, exists: app !== NONE && index.findExisting(`user:${parsed.user}`) !== NONE }
   }
 
   /** Whoever is not live holds nothing, by right or by grant. */
   isLive(actor: ActorRef): boolean {
-    if (!actor.exists) return false
-    return this.suspendedOn(actor).length === 0 && !this.hasTokenExpired(actor)
+    if (actor.row !== NONE) return this.index.isLive(actor.row, this.now)
+    return actor.exists && this.suspendedOn(actor).length === 0
   }
 
   /** Suspended parties that keep this actor from holding anything. */
@@ -237,13 +278,12 @@ export class Inquiry {
   // ---- options and links
 
   /** What the actor holds by right of an explosion, in its order, then that of the rules. Not asked of the dead. */
-  options(actor: ActorRef, explosion: Explosion): FoundOption[] {
-    if (actor.kind === 'system') return [{ permission: explosion.strings[0]!, by: 'is-system', data: {} }]
+  options(actor: ActorRef, { strings, owners }: Explosion): readonly FoundOption[] {
+    if (actor.kind === 'system') return [{ permission: strings[0]!, by: 'is-system', data: {} }]
+    if (owners !== undefined) return actor.kind === 'user' ? ownedOptions(actor, strings, owners) : NO_OPTIONS
     const options: FoundOption[] = []
-    for (const [place, permission] of explosion.strings.entries()) {
-      if (explosion.owners === undefined) this.addBuiltIn(options, actor, permission)
-      else if (actor.kind === 'user' && explosion.owners[place] === actor.row)
-        options.push({ permission, by: isOwner.id, data: {} })
+    for (const permission of strings) {
+      this.addBuiltIn(options, actor, permission)
       this.addRegistered(options, actor, permission)
     }
     return options
@@ -269,19 +309,20 @@ export class Inquiry {
   }
 
   /** Active links that reach the actor, in the order of the scanners. */
-  links(actor: ActorRef, explosion: Explosion): FoundLink[] {
-    return this.storedLinks(actor, explosion).filter((link) => !this.hasExpired(link))
+  links(actor: ActorRef, explosion: Explosion): readonly FoundLink[] {
+    const stored = this.storedLinks(actor, explosion)
+    return stored.length === 0 ? stored : stored.filter((link) => !this.hasExpired(link))
   }
 
   /** Also links whose grant has expired. */
-  storedLinks(actor: ActorRef, explosion: Explosion): FoundLink[] {
-    if (actor.kind === 'system') return []
-    const links: FoundLink[] = []
-    for (const scanner of SCANNERS)
-      for (const link of scanner.find(actor, explosion, this.index)) links.push(link)
+  storedLinks(actor: ActorRef, explosion: Explosion): readonly FoundLink[] {
+    let links = NO_LINKS
+    for (const scanner of SCANNERS_OF[actor.kind])
+      links = joined(links, scanner.find(actor, explosion, this.index))
+    if (actor.kind === 'system') return links
     for (const rule of this.rules.scanners) {
       if (explosion.strings.some((each) => speaksOf(rule, namespaceOf(each))))
-        links.push(...this.askScanner(rule, actor, explosion))
+        links = joined(links, this.askScanner(rule, actor, explosion))
     }
     return links
   }
@@ -290,7 +331,11 @@ export class Inquiry {
     return link.grant !== NONE && this.now >= this.index.expiryOf(link.grant)
   }
 
-  private askScanner(rule: RuleBook['scanners'][number], actor: ActorRef, explosion: Explosion): FoundLink[] {
+  private askScanner(
+    rule: RuleBook['scanners'][number],
+    actor: ActorRef,
+    explosion: Explosion,
+  ): readonly FoundLink[] {
     const found = ask(rule, () => [...rule.find(actor.text, explosion.strings, this.setting)])
     return inOrder(
       found.map(({ issuer, permission, extra = {} }) => {
@@ -320,44 +365,76 @@ export class Inquiry {
 
   // ---- the walk
 
+  /** Whose it must be for a link to stand. */
+  issuerOf(link: FoundLink): ActorRef {
+    return link.issuerRow === NONE ? this.actor(link.issuer) : this.actorAt(link.issuerRow)
+  }
+
   /**
    * The least solution by walking backwards: each state (actor, permission) is visited once, so a loop of grants
    * never supports itself. What is learnt stays with this inquiry.
    */
   holds(actorText: string, permission: string): boolean {
-    const met: { readonly actor: string; readonly permission: string; readonly from: number }[] = []
-    const visited = new Map<string, Set<string>>()
-    const meet = (actor: string, held: string, from: number): void => {
-      const seen = visited.get(actor)
-      if (seen?.has(held) === true) return
-      if (seen === undefined) visited.set(actor, new Set([held]))
-      else seen.add(held)
-      met.push({ actor, permission: held, from })
+    const met = new Pairs()
+    const actors: ActorRef[] = []
+    const explosions: Explosion[] = []
+    const cameFrom: number[] = []
+    const meet = (actor: ActorRef, explosion: Explosion, from: number): void => {
+      const place = met.add(actor.number, explosion.number)
+      if (place < actors.length) return
+      actors.push(actor)
+      explosions.push(explosion)
+      cameFrom.push(from)
     }
-    meet(actorText, permission, NONE)
-    // The list grows while it is walked: a queue.
-    for (const [at, state] of met.entries()) {
-      const known = this.known.get(state.actor)?.get(state.permission)
-      if (known === false) continue
-      const actor = this.actor(state.actor)
-      if (known === undefined && !this.isLive(actor)) continue
-      if (known === true || this.options(actor, this.explode(state.permission)).length > 0) {
+    meet(this.actor(actorText), this.explode(permission), NONE)
+    for (let at = 0; at < met.size; at++) {
+      const known = this.recall(met, at)
+      const actor = actors[at]!
+      const explosion = explosions[at]!
+      if (known === false || (known === undefined && !this.isLive(actor))) continue
+      if (known === true || this.options(actor, explosion).length > 0) {
         // All on the way hold with it.
-        for (let i = at; i !== NONE; i = met[i]!.from) this.learn(met[i]!.actor, met[i]!.permission, true)
+        for (let i = at; i !== NONE; i = cameFrom[i]!) this.learn(met, i, true)
         return true
       }
-      for (const link of this.links(actor, this.explode(state.permission)))
-        meet(link.issuer, link.permission, at)
+      for (const link of this.links(actor, explosion))
+        meet(this.issuerOf(link), this.explodePlace(explosion, link.place), at)
     }
-    for (const state of met) this.learn(state.actor, state.permission, false)
+    for (let at = 0; at < met.size; at++) this.learn(met, at, false)
     return false
   }
 
-  private learn(actor: string, permission: string, holds: boolean): void {
-    const known = this.known.get(actor)
-    if (known === undefined) this.known.set(actor, new Map([[permission, holds]]))
-    else known.set(permission, holds)
+  private recall(met: Pairs, at: number): boolean | undefined {
+    const place = this.known.find(met.left[at]!, met.right[at]!)
+    return place === NONE ? undefined : this.knownHolds[place]
   }
+
+  private learn(met: Pairs, at: number, holds: boolean): void {
+    this.knownHolds[this.known.add(met.left[at]!, met.right[at]!)] = holds
+  }
+}
+
+/** Beneath the rows and nodes there are, and what stands for none. */
+const FIRST_UNNAMED = NONE - 1
+
+const NO_LINKS: readonly FoundLink[] = []
+const NO_OPTIONS: readonly FoundOption[] = []
+
+function joined(first: readonly FoundLink[], second: readonly FoundLink[]): readonly FoundLink[] {
+  if (first.length === 0) return second
+  return second.length === 0 ? first : [...first, ...second]
+}
+
+/** Of strings whose owners are known. */
+function ownedOptions(
+  actor: ActorRef,
+  strings: readonly string[],
+  owners: readonly number[],
+): readonly FoundOption[] {
+  const options: FoundOption[] = []
+  for (let place = 0; place < owners.length; place++)
+    if (owners[place] === actor.row) options.push({ permission: strings[place]!, by: isOwner.id, data: {} })
+  return options
 }
 
 function isPlainObject(value: unknown): value is JsonObject {

@@ -1,6 +1,5 @@
 import { NONE } from './columns.ts'
-import type { FactsIndex } from './facts-index.ts'
-import { namespaceOf } from './permission.ts'
+import type { FactsIndex, Root } from './facts-index.ts'
 
 /**
  * Explosion of the strings that are asked most: a resource, or one component beneath it, in a namespace where
@@ -13,20 +12,24 @@ export interface PlainExplosion {
   readonly owners: readonly number[]
 }
 
-/** @returns undefined when the string is not plain; only built-in exploders are followed */
-export function explodePlain(index: FactsIndex, permission: string): PlainExplosion | undefined {
-  const place = placeOf(index, permission)
+/**
+ * @param node - of the string, NONE where no fact names it
+ * @returns undefined when the string is not plain; only built-in exploders are followed
+ */
+export function explodePlain(
+  index: FactsIndex,
+  node: number,
+  permission: string,
+): PlainExplosion | undefined {
+  const place = placeOf(index, node, permission)
   if (place === undefined) return undefined
-  const { ladder } = index.roots.get(namespaceOf(permission))!
-  const rank = ladder.indexOf(place.component)
-  const components =
-    place.component === '' ? [] : [place.component, ...(rank === NONE ? [] : ladder.slice(rank + 1))]
+  const components = place.component === '' ? [] : [place.component, ...strongerModes(place)]
   const strings: string[] = []
   const nodes: number[] = []
   const owners: number[] = []
-  const add = (text: string, node: number, owner: number): void => {
+  const add = (text: string, at: number, owner: number): void => {
     strings.push(text)
-    nodes.push(node)
+    nodes.push(at)
     owners.push(owner)
   }
   const addBeneath = (resource: number, text: string, from: number, to: number): void => {
@@ -34,11 +37,10 @@ export function explodePlain(index: FactsIndex, permission: string): PlainExplos
     for (let i = from; i < to; i++)
       add(`${text}:${components[i]!}`, index.child(resource, components[i]!), owner)
   }
-  let resource = place.resource
+  let { resource } = place
   let text = index.permissionOf(resource)
   if (components.length > 0) addBeneath(resource, text, 0, components.length)
   else add(text, resource, index.owner.get(resource))
-  const above = new Set<number>()
   while (resource !== NONE) {
     const folder = index.folder.get(resource)
     const folderText = folder === NONE ? '' : index.permissionOf(folder)
@@ -48,8 +50,7 @@ export function explodePlain(index: FactsIndex, permission: string): PlainExplos
     }
     if (components.length > 0) add(text, resource, index.owner.get(resource))
     for (let up = index.parent.get(resource); up !== NONE; up = index.parent.get(up)) {
-      if (above.has(up)) break
-      above.add(up)
+      if (nodes.includes(up)) break
       add(index.permissionOf(up), up, NONE)
     }
     if (folder !== NONE && components.length > 0) addBeneath(folder, folderText, 1, components.length)
@@ -61,23 +62,19 @@ export function explodePlain(index: FactsIndex, permission: string): PlainExplos
 
 /** The nodes among what the string of a node explodes to; undefined when it is not plain. Unordered. */
 export function plainNodes(index: FactsIndex, node: number): number[] | undefined {
-  const isResource = index.owner.get(node) !== NONE
-  const resource = isResource ? node : index.parent.get(node)
-  if (resource === NONE || index.owner.get(resource) === NONE) return undefined
-  const root = index.rootOf(resource)
-  const { ladder, isIrregular } = index.roots.get(index.component[root]!)!
-  if (isIrregular || resource === root) return undefined
-  const component = index.component[node]!
-  const rank = isResource ? NONE : index.rank.get(node)
-  const strongerModes = rank === NONE ? [] : ladder.slice(rank + 1)
+  const place = placeOf(index, node, '')
+  if (place === undefined) return undefined
+  const root = place.root.node
+  const { component } = place
+  const stronger = strongerModes(place)
   const nodes = [root]
-  for (let at = resource; at !== NONE; at = index.folder.get(at)) {
+  for (let at = place.resource; at !== NONE; at = index.folder.get(at)) {
     for (let up = at; up !== root; up = index.parent.get(up)) nodes.push(up)
-    if (isResource) continue
+    if (component === '') continue
     const same = index.child(at, component)
     if (same !== NONE) nodes.push(same)
-    for (const stronger of strongerModes) {
-      const beside = index.child(at, stronger)
+    for (const mode of stronger) {
+      const beside = index.child(at, mode)
       if (beside !== NONE) nodes.push(beside)
     }
   }
@@ -85,15 +82,29 @@ export function plainNodes(index: FactsIndex, node: number): number[] | undefine
 }
 
 /** The resource a plain string lies on, and the component beneath it ('' when there is none). */
-function placeOf(index: FactsIndex, permission: string): { resource: number; component: string } | undefined {
-  const root = index.roots.get(namespaceOf(permission))
-  if (root === undefined || root.isIrregular) return undefined
-  const whole = index.findNode(permission)
-  if (whole !== NONE && index.owner.get(whole) !== NONE)
-    return whole === root.node ? undefined : { resource: whole, component: '' }
-  const colon = permission.lastIndexOf(':')
-  const resource =
-    whole === NONE ? (colon < 0 ? NONE : index.findNode(permission.slice(0, colon))) : index.parent.get(whole)
-  if (resource === NONE || resource === root.node || index.owner.get(resource) === NONE) return undefined
-  return { resource, component: permission.slice(colon + 1) }
+interface Place {
+  readonly root: Root
+  readonly resource: number
+  readonly component: string
+}
+
+function placeOf(index: FactsIndex, node: number, permission: string): Place | undefined {
+  let resource = node
+  let component = ''
+  if (node === NONE) {
+    const colon = permission.lastIndexOf(':')
+    resource = colon < 0 ? NONE : index.findNode(permission.slice(0, colon))
+    component = permission.slice(colon + 1)
+  } else if (index.owner.get(node) === NONE) {
+    resource = index.parent.get(node)
+    component = index.component[node]!
+  }
+  if (resource === NONE || index.owner.get(resource) === NONE) return undefined
+  const root = index.roots.get(index.component[index.rootOf(resource)]!)!
+  return root.isIrregular || resource === root.node ? undefined : { root, resource, component }
+}
+
+function strongerModes({ root: { ladder }, component }: Place): readonly string[] {
+  const rank = component === '' ? NONE : ladder.indexOf(component)
+  return rank === NONE ? [] : ladder.slice(rank + 1)
 }

@@ -1,7 +1,8 @@
 import { FactInvalidError } from './errors.ts'
+import { namespaceOf } from './permission.ts'
 import type { Exploder, Implicator, Rewriter, Rule, Scanner } from './rule.ts'
 import { appName } from './rules/app-name.ts'
-import { fsPath } from './rules/fs-path.ts'
+import { fsPath, isUnresolvedPath } from './rules/fs-path.ts'
 import { isOwner } from './rules/is-owner.ts'
 import { isSystem } from './rules/is-system.ts'
 import { modes } from './rules/modes.ts'
@@ -61,8 +62,12 @@ export class RuleBook {
     return [...this.implicators, ...this.scanners].every((rule) => rule.holdersOf !== undefined)
   }
 
-  rewrites(namespace: string): boolean {
-    return this.rewriters.some((rule) => speaksOf(rule, namespace))
+  /** Does a rewriter have a say about this string; of paths, most are none. */
+  mayRewrite(permission: string): boolean {
+    const namespace = namespaceOf(permission)
+    return this.rewriters.some(
+      (rule) => speaksOf(rule, namespace) && (rule !== fsPath || isUnresolvedPath(permission)),
+    )
   }
 }
 

@@ -1,9 +1,10 @@
 import type { PathNode, Reading, ReadingNode } from './answer.ts'
 import { NONE } from './columns.ts'
-import type { FoundOption, Inquiry } from './inquiry.ts'
+import { KIND_USER_APP } from './facts-index.ts'
+import type { ActorRef, FoundLink, FoundOption, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { circleOf, HIDDEN } from './redact.ts'
-import { activeStates, liveStates, type State } from './walk.ts'
+import { activeStates, type Edge, restingStates, type State } from './walk.ts'
 
 /**
  * The reading: the tree of all live pathways, as `permissions.md` section 5 describes it. The graph they span is
@@ -20,19 +21,20 @@ export function scan(
   stopwatch: () => number,
   canonical: readonly string[] = permissions.map((each) => inquiry.canonical(each)),
 ): Reading {
-  const unfolding = new Unfolding(inquiry, stopwatch)
-  if (inquiry.actor(actorText).kind === 'system') unfolding.addSystem(canonical[0])
-  else unfolding.addAll(actorText, permissions, canonical)
+  const actor = inquiry.actor(actorText)
+  const unfolding = new Unfolding(inquiry, actor, stopwatch)
+  if (actor.kind === 'system') unfolding.addSystem(canonical[0])
+  else unfolding.addAll(permissions, canonical)
   return unfolding.finish()
 }
 
 /** One reading being filled: what is left to do in it. */
 interface Frame {
   readonly nodes: ReadingNode[]
-  readonly actor: string
+  readonly actor: ActorRef
   readonly started: number
-  /** Links to unfold, with where they lead. */
-  pending: { readonly edge: State['links'][number]; readonly live: ReadonlyMap<State, State | undefined> }[]
+  /** Links to unfold. */
+  pending: readonly Edge[]
   next: number
   /** States from which an option can be reached without passing an actor on the pathway here; found when first needed. */
   open: ReadonlySet<State> | undefined
@@ -45,17 +47,19 @@ class Unfolding {
   private readonly stopwatch: () => number
   private readonly circle: ((party: string) => boolean) | undefined
   private readonly root: Frame
-  /** Actors on the pathway to the current frame. */
-  private readonly passed = new Set<string>()
-  private readonly reversed = new Map<ReadonlyMap<State, unknown>, Map<State, State[]>>()
+  /** Actors on the pathway to the current frame, by number. */
+  private readonly passed = new Set<number>()
+  /** Of the question that is being unfolded. */
+  private states: readonly State[] = []
+  private restingOn: ReturnType<typeof restingStates> | undefined
   /** Nodes that may still be added, what open frames need to end being set aside. */
   private budget: number = LIMITS.readingNodesMax
 
-  constructor(inquiry: Inquiry, stopwatch: () => number) {
+  constructor(inquiry: Inquiry, actor: ActorRef, stopwatch: () => number) {
     this.inquiry = inquiry
     this.stopwatch = stopwatch
     this.circle = circleOf(inquiry)
-    this.root = this.open('', false)
+    this.root = this.open(actor, false)
   }
 
   addSystem(first: string | undefined): void {
@@ -63,24 +67,23 @@ class Unfolding {
       this.add(this.root, { $: 'option', permission: first, source: 'implied', by: 'is-system', data: {} })
   }
 
-  addAll(actorText: string, asked: readonly string[], canonical: readonly string[]): void {
+  addAll(asked: readonly string[], canonical: readonly string[]): void {
     const { root, inquiry } = this
-    this.passed.add(actorText)
+    this.passed.add(root.actor.number)
     const scanned = new Set<string>()
     for (const [i, permission] of canonical.entries()) {
-      const states = activeStates(inquiry, actorText, permission)
-      const state = states[0]!
-      const options = state.options.filter((option) => !scanned.has(option.permission))
+      this.states = activeStates(inquiry, root.actor.text, permission)
+      this.restingOn = undefined
+      const state = this.states[0]!
+      const isNew = ({ permission: held }: FoundOption | FoundLink): boolean => !scanned.has(held)
+      const options = scanned.size === 0 ? state.options : state.options.filter(isNew)
       if (asked[i] !== permission) this.add(root, { $: 'rewrite', from: asked[i]!, to: permission })
       if (!this.addBeginning(root, state, options)) return
-      const live = liveStates(states)
-      root.pending = state.links
-        .filter(({ link }) => !scanned.has(link.permission))
-        .map((edge) => ({ edge, live }))
+      root.pending = scanned.size === 0 ? state.links : state.links.filter(({ link }) => isNew(link))
       root.next = 0
       root.open = undefined
       if (!this.unfold()) return
-      for (const each of state.explosion.strings) scanned.add(each)
+      if (i + 1 < canonical.length) for (const each of state.explosion.strings) scanned.add(each)
     }
   }
 
@@ -102,7 +105,7 @@ class Unfolding {
       }
       frames.pop()
       if (frame === this.root) return true
-      this.passed.delete(frame.actor)
+      this.passed.delete(frame.actor.number)
       this.close(frame)
     }
     return true
@@ -111,17 +114,15 @@ class Unfolding {
   /** The frame of the next live link; undefined when there is none left. */
   private enterNext(frame: Frame): Frame | 'full' | undefined {
     for (; frame.next < frame.pending.length; frame.next++) {
-      const { edge, live } = frame.pending[frame.next]!
-      if (!this.isLive(frame, edge.to, live)) continue
+      const edge = frame.pending[frame.next]!
+      if (!this.isLive(frame, edge.to)) continue
       const { to } = edge
       const isSystem = to.actor.kind === 'system'
       const options = isSystem ? to.options.slice(0, 1) : to.options
       // The path, how its reading begins, and what ends it.
       const cost = 1 + (to.explosion.strings.length > 1 ? 1 : 0) + options.length + FRAME_ENDS
       if (cost > this.budget) {
-        const left = frame.pending
-          .slice(frame.next)
-          .filter((each) => this.isLive(frame, each.edge.to, each.live))
+        const left = frame.pending.slice(frame.next).filter((each) => this.isLive(frame, each.to))
         frame.nodes.push({
           $: 'truncated',
           reason: `a reading has at most ${LIMITS.readingNodesMax} nodes`,
@@ -130,25 +131,19 @@ class Unfolding {
         return 'full'
       }
       frame.next++
-      return this.enter(frame, edge, live, options)
+      return this.enter(frame, edge, options)
     }
     return undefined
   }
 
-  private enter(
-    frame: Frame,
-    edge: State['links'][number],
-    live: ReadonlyMap<State, State | undefined>,
-    options: readonly FoundOption[],
-  ): Frame {
-    const { link, to } = edge
+  private enter(frame: Frame, { link, to }: Edge, options: readonly FoundOption[]): Frame {
     const isHidden =
       frame.isHidden || (this.circle !== undefined && !this.circle(link.holder) && !this.circle(link.issuer))
-    const inner = this.open(to.actor.text, isHidden)
-    this.add(frame, isHidden ? hiddenPath(inner.nodes) : this.pathOf(frame, edge, inner.nodes))
+    const inner = this.open(to.actor, isHidden)
+    this.add(frame, isHidden ? hiddenPath(inner.nodes) : this.pathOf(frame, link, inner.nodes))
     if (to.actor.kind !== 'system') {
-      this.passed.add(to.actor.text)
-      inner.pending = to.links.map((each) => ({ edge: each, live }))
+      this.passed.add(to.actor.number)
+      inner.pending = to.links
       this.addBeginning(inner, to, options)
     } else {
       for (const { permission, by, data } of options)
@@ -183,69 +178,61 @@ class Unfolding {
    * Whether an option can be reached from a state without passing an actor twice. The shortest way does it nearly
    * always; only where somebody on it was passed already are the others looked for, once for all links of a frame.
    */
-  private isLive(frame: Frame, to: State, live: ReadonlyMap<State, State | undefined>): boolean {
-    if (!live.has(to) || this.passed.has(to.actor.text)) return false
+  private isLive(frame: Frame, to: State): boolean {
+    if (!to.isLive || this.passed.has(to.actor.number)) return false
     let at: State | undefined = to
-    while (at !== undefined && !this.passed.has(at.actor.text)) at = live.get(at)
+    while (at !== undefined && !this.passed.has(at.actor.number)) at = at.towards
     if (at === undefined) return true
-    frame.open ??= this.statesWithWayOut(live)
+    frame.open ??= this.statesWithWayOut()
     return frame.open.has(to)
   }
 
   /** Backwards from the options, around those who were passed. */
-  private statesWithWayOut(live: ReadonlyMap<State, State | undefined>): Set<State> {
+  private statesWithWayOut(): Set<State> {
     const found = new Set<State>()
-    const restingOn = this.restingOn(live)
-    for (const state of live.keys())
-      if (state.options.length > 0 && !this.passed.has(state.actor.text)) found.add(state)
+    this.restingOn ??= restingStates(this.states)
+    for (const state of this.states)
+      if (state.options.length > 0 && !this.passed.has(state.actor.number)) found.add(state)
     // The set grows while it is walked: a queue.
     for (const state of found)
-      for (const resting of restingOn.get(state) ?? [])
-        if (!this.passed.has(resting.actor.text)) found.add(resting)
+      for (const resting of this.restingOn[state.place] ?? [])
+        if (!this.passed.has(resting.actor.number)) found.add(resting)
     return found
   }
 
-  /** The links of one question the other way round. */
-  private restingOn(live: ReadonlyMap<State, State | undefined>): ReadonlyMap<State, readonly State[]> {
-    let restingOn = this.reversed.get(live)
-    if (restingOn !== undefined) return restingOn
-    this.reversed.set(live, (restingOn = new Map<State, State[]>()))
-    for (const state of live.keys()) {
-      for (const { to } of state.links) {
-        const resting = restingOn.get(to)
-        if (resting === undefined) restingOn.set(to, [state])
-        else resting.push(state)
-      }
-    }
-    return restingOn
-  }
-
-  private pathOf(frame: Frame, { link }: State['links'][number], reading: Reading): PathNode {
+  private pathOf(frame: Frame, link: FoundLink, reading: Reading): PathNode {
     const { index } = this.inquiry
     const group = link.groups?.at(-1)
-    const actor = frame === this.root ? [...this.passed][0]! : frame.actor
-    return {
+    const path: Unfinished = {
       $: 'path',
       via: link.via,
       has_terminal: true,
       permission: link.permission,
       data: link.extra,
-      ...(group !== undefined && { group }),
-      holder_username: this.usernameOf(group === undefined ? link.holder : actor),
-      issuer_username: link.issuerRow === NONE ? link.issuer : index.partyName(link.issuerRow),
-      ...(PARTY_VIAS.has(link.via) && { holder: link.holder, issuer: link.issuer }),
-      reading,
     }
+    // In this order, which is the order in which they are written out.
+    if (group !== undefined) path.group = group
+    path.holder_username = this.usernameOf(frame.actor, link)
+    path.issuer_username = link.issuerRow === NONE ? link.issuer : index.partyName(link.issuerRow)
+    if (PARTY_VIAS.has(link.via)) {
+      path.holder = link.holder
+      path.issuer = link.issuer
+    }
+    path.reading = reading
+    return path as PathNode
   }
 
-  /** The person's name; of an app acting for a person, that person's. */
-  private usernameOf(party: string): string {
+  /** The name of whoever holds, of a member where a group does; of an app acting for a person, that person's. */
+  private usernameOf(actor: ActorRef, link: FoundLink): string {
     const { index } = this.inquiry
-    const row = index.parties.get(party.includes('/') ? party.slice(0, party.indexOf('/')) : party)
-    return row === undefined ? party : index.partyName(row)
+    const isActors = link.grant === NONE || link.groups !== undefined
+    let row = isActors ? actor.row : index.grantHolder.get(link.grant)
+    if (row === NONE) row = index.parties.get(actor.text.slice(0, actor.text.indexOf('/'))) ?? NONE
+    else if (index.kind.get(row) === KIND_USER_APP) row = index.base.get(row)
+    return row === NONE ? actor.text : index.partyName(row)
   }
 
-  private open(actor: string, isHidden: boolean): Frame {
+  private open(actor: ActorRef, isHidden: boolean): Frame {
     this.budget -= FRAME_ENDS
     return { nodes: [], actor, started: this.stopwatch(), pending: [], next: 0, open: undefined, isHidden }
   }
@@ -260,6 +247,8 @@ class Unfolding {
     frame.nodes.push(node)
   }
 }
+
+type Unfinished = { -readonly [Field in keyof PathNode]?: PathNode[Field] }
 
 /** Every reading ends with its time, and may have to say that it was cut. */
 const FRAME_ENDS = 2

@@ -1,13 +1,25 @@
 import { NONE } from './columns.ts'
 import type { ActorRef, Explosion, FoundLink, FoundOption, Inquiry } from './inquiry.ts'
+import { Pairs } from './pairs.ts'
 
 /** An actor asked for a permission: one vertex of the graph that the facts span. */
 export interface State {
+  /** Among the states found with it. */
+  readonly place: number
   readonly actor: ActorRef
   readonly permission: string
   readonly explosion: Explosion
   readonly options: readonly FoundOption[]
-  readonly links: readonly { readonly link: FoundLink; readonly to: State }[]
+  readonly links: readonly Edge[]
+  /** Once `markLive` has seen it: whether it holds its permission, by an option or a link to one that does. */
+  readonly isLive: boolean
+  /** Of a live state: the one it rests on along a shortest way to an option; undefined where it has one itself. */
+  readonly towards: State | undefined
+}
+
+export interface Edge {
+  readonly link: FoundLink
+  readonly to: State
 }
 
 type Growing = { -readonly [Field in keyof State]: State[Field] }
@@ -25,66 +37,83 @@ function reachableStates(
   linksOf: (state: Pick<State, 'actor' | 'permission' | 'explosion'>) => readonly FoundLink[],
   isAsked: (actor: ActorRef) => boolean,
 ): State[] {
-  const known = new Map<string, Map<string, Growing>>()
+  const places = new Pairs()
   const states: Growing[] = []
-  const stateOf = (actor: string, held: string): Growing => {
-    let ofActor = known.get(actor)
-    if (ofActor === undefined) known.set(actor, (ofActor = new Map<string, Growing>()))
-    let state = ofActor.get(held)
-    if (state === undefined) {
-      state = {
-        actor: inquiry.actor(actor),
-        permission: held,
-        explosion: inquiry.explode(held),
-        options: [],
-        links: [],
-      }
-      ofActor.set(held, state)
-      states.push(state)
-    }
-    return state
+  const stateOf = (actor: ActorRef, explosion: Explosion): Growing => {
+    const place = places.add(actor.number, explosion.number)
+    if (place === states.length)
+      states.push({
+        place,
+        actor,
+        permission: explosion.strings[0]!,
+        explosion,
+        options: NOTHING,
+        links: NOTHING,
+        isLive: false,
+        towards: undefined,
+      })
+    return states[place]!
   }
-  stateOf(actorText, permission)
+  stateOf(inquiry.actor(actorText), inquiry.explode(permission))
   // The list grows while it is walked: a queue.
   for (const state of states) {
     if (!isAsked(state.actor)) continue
     state.options = inquiry.options(state.actor, state.explosion)
-    state.links = linksOf(state).map((link) => ({ link, to: stateOf(link.issuer, link.permission) }))
+    const links = linksOf(state)
+    if (links.length > 0)
+      state.links = links.map((link) => ({
+        link,
+        to: stateOf(inquiry.issuerOf(link), inquiry.explodePlace(state.explosion, link.place)),
+      }))
   }
   return states
 }
 
-/** The states that active links lead to. */
+const NOTHING: readonly never[] = []
+
+/** The states that active links lead to, each with whether it holds its permission. */
 export function activeStates(inquiry: Inquiry, actorText: string, permission: string): State[] {
-  return reachableStates(
+  const states = reachableStates(
     inquiry,
     actorText,
     permission,
     ({ actor, explosion }) => inquiry.links(actor, explosion),
     (actor) => inquiry.isLive(actor),
   )
+  markLive(states)
+  return states
 }
 
-/**
- * Those of the states that hold their permission: an option, or a link to one that does.
- *
- * @returns each with the state it rests on along a shortest way to an option; undefined where it has one itself
- */
-export function liveStates(states: readonly State[]): Map<State, State | undefined> {
-  const restingOn = new Map<State, State[]>()
+/** Backwards from the options. */
+function markLive(states: readonly Growing[]): void {
+  const live: Growing[] = states.filter(({ options }) => options.length > 0)
+  for (const state of live) state.isLive = true
+  if (live.length === 0 || live.length === states.length) return
+  const restingOn = restingStates(states)
+  // The list grows while it is walked: a queue.
+  for (const state of live) {
+    for (const resting of restingOn[state.place] ?? NOTHING) {
+      if (resting.isLive) continue
+      resting.isLive = true
+      resting.towards = state
+      live.push(resting)
+    }
+  }
+}
+
+/** The links of all states found together the other way round, by place. */
+export function restingStates<Some extends State>(
+  states: readonly Some[],
+): readonly (readonly Some[] | undefined)[] {
+  const restingOn: (Some[] | undefined)[] = states.map(() => undefined)
   for (const state of states) {
     for (const { to } of state.links) {
-      const resting = restingOn.get(to)
-      if (resting === undefined) restingOn.set(to, [state])
+      const resting = restingOn[to.place]
+      if (resting === undefined) restingOn[to.place] = [state]
       else resting.push(state)
     }
   }
-  const live = new Map<State, State | undefined>()
-  for (const state of states) if (state.options.length > 0) live.set(state, undefined)
-  for (const state of live.keys()) {
-    for (const resting of restingOn.get(state) ?? []) if (!live.has(resting)) live.set(resting, state)
-  }
-  return live
+  return restingOn
 }
 
 /** The `via` of a link nobody made yet. */
@@ -114,7 +143,7 @@ export function storedStates(
 function linksToMend(
   inquiry: Inquiry,
   { actor, permission, explosion }: Pick<State, 'actor' | 'permission' | 'explosion'>,
-): FoundLink[] {
+): readonly FoundLink[] {
   const stored = inquiry.storedLinks(actor, explosion)
   if (stored.length > 0 || actor.kind === 'user' || actor.kind === 'system') return stored
   const { index } = inquiry

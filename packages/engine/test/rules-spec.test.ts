@@ -118,6 +118,20 @@ describe('rewriters', () => {
     assert.equal(engine.apply(remove(ed.grants('a:old:x', alice))).results[0]?.outcome, 'removed')
   })
 
+  test('may speak about files by other names than paths', () => {
+    const byNumber = rewriter(([first, ...rest]) =>
+      first === 'fs' && rest[0] === 'no-7' ? ['fs', 'seventh', ...rest.slice(1)] : undefined,
+    )
+    for (const namespaces of [undefined, ['fs']]) {
+      const engine = withRules([namespaces === undefined ? byNumber : { ...byNumber, namespaces }])
+      engine.apply(add(ed.owns('fs:seventh', { name: 'seven' })))
+      for (const file of ['fs:no-7:read', 'fs:seventh:read', 'fs:/seven:read']) {
+        assert.equal(engine.check('user:ed', file), true, file)
+        assert.equal(engine.canonical(file), 'fs:seventh:read')
+      }
+    }
+  })
+
   test('are applied beneath `manage:` as if the rest stood alone', () => {
     const engine = withRules([oldName])
     assert.equal(engine.check('user:ed', 'manage:a:old:x'), true)

@@ -1,5 +1,6 @@
 import { NONE } from '../columns.ts'
-import { KIND_GROUP, type FactsIndex } from '../facts-index.ts'
+import type { PartyKind } from '../actor.ts'
+import type { FactsIndex } from '../facts-index.ts'
 import type { ActorRef, Explosion, FoundLink } from '../inquiry.ts'
 import { compareText } from '../permission.ts'
 
@@ -12,7 +13,7 @@ interface BuiltInScanner {
   readonly id: string
   readonly doc: string
   /** Links over one of these permissions that reach this actor, whoever stands behind them, expired ones included. */
-  find(actor: ActorRef, explosion: Explosion, index: FactsIndex): FoundLink[]
+  find(actor: ActorRef, explosion: Explosion, index: FactsIndex): readonly FoundLink[]
 }
 
 const implied: BuiltInScanner = {
@@ -26,8 +27,7 @@ const userUser: BuiltInScanner = {
   kind: 'scanner',
   id: 'user-user',
   doc: 'grants to the user',
-  find: (actor, explosion, index) =>
-    actor.kind === 'user' ? grantsTo(actor.row, 'user', explosion, index) : [],
+  find: (actor, explosion, index) => grantsTo(actor.row, 'user', explosion, index),
 }
 
 const userGroup: BuiltInScanner = {
@@ -35,25 +35,27 @@ const userGroup: BuiltInScanner = {
   id: 'user-group',
   doc: 'grants to a group the user is in, directly or through groups',
   find(actor, explosion, index) {
-    if (actor.kind !== 'user' || actor.row === NONE) return []
+    if (actor.row === NONE) return []
     // Most strings have no grant to any group: who is in what is worked out when the first turns up.
     let closure: Map<number, number> | undefined
     const links: FoundLink[] = []
-    for (const [place, node] of explosion.nodes.entries()) {
+    const add = (grant: number, place: number): void => {
+      links.push(groupLink(grant, place, closure!, actor, explosion, index))
+    }
+    const { nodes } = explosion
+    for (let place = 0; place < nodes.length; place++) {
+      const node = nodes[place]!
       if (node === NONE) continue
-      const crowd = index.crowds.get(node)
+      const crowd = index.crowdOn(node)
       if (crowd !== undefined) {
         closure ??= index.groupClosure(actor.row)
-        for (const group of closure.keys())
-          for (const grant of crowd.get(group) ?? [])
-            links.push(groupLink(grant, place, closure, actor, index))
+        for (const group of closure.keys()) for (const grant of crowd.get(group) ?? []) add(grant, place)
         continue
       }
-      for (const grant of index.grantsOn.of(node)) {
-        const holder = index.grantHolder.get(grant)
-        if (index.kind.get(holder) !== KIND_GROUP) continue
+      for (let grant = index.grantsOn.first(node); grant !== NONE; grant = index.grantsOn.after(grant)) {
+        if (!index.isToGroup(grant)) continue
         closure ??= index.groupClosure(actor.row)
-        if (closure.has(holder)) links.push(groupLink(grant, place, closure, actor, index))
+        if (closure.has(index.grantHolder.get(grant))) add(grant, place)
       }
     }
     return inOrder(links)
@@ -64,8 +66,7 @@ const userApp: BuiltInScanner = {
   kind: 'scanner',
   id: 'user-app',
   doc: 'grants from a user to an app acting for that user',
-  find: (actor, explosion, index) =>
-    actor.kind === 'user-app' ? grantsTo(actor.row, 'user-app', explosion, index) : [],
+  find: (actor, explosion, index) => grantsTo(actor.row, 'user-app', explosion, index),
 }
 
 const appOwner: BuiltInScanner = {
@@ -73,8 +74,7 @@ const appOwner: BuiltInScanner = {
   id: 'app-owner',
   doc: "grants from an app's owner to the app, for every user of it",
   find(actor, explosion, index) {
-    if (actor.kind !== 'user-app') return []
-    const owner = index.base.get(actor.app)
+    const owner = actor.app === NONE ? NONE : index.base.get(actor.app)
     return grantsTo(actor.app, 'app-owner', explosion, index).filter((link) => link.issuerRow === owner)
   },
 }
@@ -83,8 +83,7 @@ const app: BuiltInScanner = {
   kind: 'scanner',
   id: 'app',
   doc: 'grants to an app as itself',
-  find: (actor, explosion, index) =>
-    actor.kind === 'app' ? grantsTo(actor.row, 'app', explosion, index) : [],
+  find: (actor, explosion, index) => grantsTo(actor.row, 'app', explosion, index),
 }
 
 const accessToken: BuiltInScanner = {
@@ -92,7 +91,7 @@ const accessToken: BuiltInScanner = {
   id: 'access-token',
   doc: 'grants to a token, or all its issuer holds when it was made for full access',
   find(actor, explosion, index) {
-    if (actor.kind !== 'token' || actor.row === NONE) return []
+    if (actor.row === NONE) return []
     const issuer = index.base.get(actor.row)
     const links = grantsTo(actor.row, 'access-token', explosion, index).filter(
       (link) => link.issuerRow === issuer,
@@ -125,12 +124,33 @@ export const SCANNERS: readonly BuiltInScanner[] = [
   accessToken,
 ]
 
+/** Those that find links for a kind of actor, in the same order. */
+export const SCANNERS_OF: Readonly<Record<PartyKind, readonly BuiltInScanner[]>> = {
+  system: [],
+  user: [userUser, userGroup],
+  group: [],
+  app: [app],
+  token: [accessToken],
+  'user-app': [userApp, appOwner],
+}
+
 function grantsTo(holder: number, via: string, explosion: Explosion, index: FactsIndex): FoundLink[] {
-  if (holder === NONE) return []
   const links: FoundLink[] = []
-  for (const [place, node] of explosion.nodes.entries()) {
+  if (holder === NONE) return links
+  const add = (grant: number, place: number): void => {
+    links.push(grantLink(grant, via, place, explosion, index))
+  }
+  const { nodes } = explosion
+  for (let place = 0; place < nodes.length; place++) {
+    const node = nodes[place]!
     if (node === NONE) continue
-    for (const grant of index.grantsOf(node, holder)) links.push(grantLink(grant, via, place, index))
+    const crowd = index.crowdOn(node)
+    if (crowd !== undefined) {
+      for (const grant of crowd.get(holder) ?? []) add(grant, place)
+      continue
+    }
+    for (let grant = index.grantsOn.first(node); grant !== NONE; grant = index.grantsOn.after(grant))
+      if (index.grantHolder.get(grant) === holder) add(grant, place)
   }
   return inOrder(links)
 }
@@ -140,21 +160,28 @@ function groupLink(
   place: number,
   closure: Map<number, number>,
   actor: ActorRef,
+  explosion: Explosion,
   index: FactsIndex,
 ): FoundLink {
   const groups: string[] = []
   for (let group = index.grantHolder.get(grant); group !== actor.row; group = closure.get(group)!) {
     groups.push(index.partyText[group]!.slice('group:'.length))
   }
-  return { ...grantLink(grant, 'user-group', place, index), groups: groups.toReversed() }
+  return { ...grantLink(grant, 'user-group', place, explosion, index), groups: groups.toReversed() }
 }
 
-function grantLink(grant: number, via: string, place: number, index: FactsIndex): FoundLink {
+function grantLink(
+  grant: number,
+  via: string,
+  place: number,
+  explosion: Explosion,
+  index: FactsIndex,
+): FoundLink {
   const issuerRow = index.grantIssuer.get(grant)
   return {
     via,
     place,
-    permission: index.permissionOf(index.grantNode.get(grant)),
+    permission: explosion.strings[place]!,
     issuer: index.partyText[issuerRow]!,
     issuerRow,
     holder: index.partyText[index.grantHolder.get(grant)]!,
