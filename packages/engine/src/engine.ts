@@ -108,6 +108,8 @@ export interface Staged {
   readonly revision: number
   /** Puts everything back. Only the last thing staged can be undone. */
   undo(): void
+  /** Does again what was undone, before anything else is staged. */
+  redo(): void
 }
 
 /**
@@ -384,7 +386,10 @@ export class Engine {
     const now = options.now ?? this.clock()
     const { plan, wishes, results } = this.planAll(changes, { ...options, now })
     if (options.onDependants === 'refuse') this.refuseDependants(plan, wishes, { ...options, now })
-    if (plan.effects.length === 0) return { commit: null, results, revision: this.current, undo: () => {} }
+    if (plan.effects.length === 0) {
+      const nothing = (): void => {}
+      return { commit: null, results, revision: this.current, undo: nothing, redo: nothing }
+    }
     const revision = ++this.current
     if (options.changedAt === undefined)
       for (const effect of plan.effects)
@@ -404,6 +409,11 @@ export class Engine {
         invariant(this.current === revision, 'only the last thing staged can be undone')
         plan.undo()
         this.current = revision - 1
+      },
+      redo: () => {
+        invariant(this.current === revision - 1, 'only what was undone last can be done again')
+        plan.redo(commit.effects)
+        this.current = revision
       },
     }
   }

@@ -74,10 +74,14 @@ export class Plan {
     this.undoTo(0)
   }
 
+  /** Does again what was undone; the facts must be what they were when it was done first. */
   redo(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.after === null) this.drop(factKey(effect.before))
-      else this.put(effect.after)
+      const { before, after } = effect
+      if (after === null) this.index.remove(factKey(before))
+      else this.index.put(after)
+      if (after === null) retirementOf(this.index, before)?.add(entityId(before))
+      this.effects.push(effect)
     }
   }
 

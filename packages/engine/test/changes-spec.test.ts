@@ -584,6 +584,34 @@ describe('6. a change is one atomic commit', () => {
     assert.equal(engine.revision, (before[1] as number) + 1)
   })
 
+  test('redo makes of it again what it was', () => {
+    const engine = edsWorld(editor.exists, coolGroup.exists, ed.grants('a', alice), alice.joins(coolGroup))
+    const first = engine.stage(remove(alice.exists))
+    const second = engine.stage(add(bob.joins(coolGroup), ed.grants('a', coolGroup)))
+    const after = [JSON.stringify([...engine.facts()]), engine.revision]
+    second.undo()
+    first.undo()
+    assert.equal(engine.check('user:bob', 'a'), false)
+    assert.throws(() => second.redo(), /invariant/)
+    first.redo()
+    second.redo()
+    assert.deepEqual([JSON.stringify([...engine.facts()]), engine.revision], after)
+    assert.equal(engine.check('user:bob', 'a'), true)
+    errorOf(() => engine.apply(add(alice.exists)), 'ID_RETIRED')
+    second.undo()
+    first.undo()
+    assert.equal(engine.check('user:alice', 'a'), true)
+  })
+
+  test('a change of nothing is undone and done again without effect', () => {
+    const engine = edsWorld()
+    const { revision } = engine
+    const staged = engine.stage(add(ed.exists))
+    staged.undo()
+    staged.redo()
+    assert.equal(engine.revision, revision)
+  })
+
   test('preconditions: ifRevision fails only if a fact the batch names changed since', () => {
     const engine = edsWorld(ed.grants('a', alice))
     const ifRevision = engine.revision
