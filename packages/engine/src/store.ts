@@ -50,6 +50,14 @@ export interface Store {
    */
   commit(commits: readonly Commit[]): void
 
+  /**
+   * The same in another thread, while this one goes on; a store that cannot has no such method. One group at a time,
+   * and no `commit` until it called back, in a later turn of the event loop. Until then `revision`, `head`, `journal`
+   * and `stretch` say what they said before, even when the disk already knows better: whoever is called back brings
+   * everything else up to it in the same turn.
+   */
+  commitAside?(commits: readonly Commit[], done: CommitDone): void
+
   /** The revision of the last commit that touched this fact, 0 when none did. */
   changedAt(key: FactKey): number
 
@@ -59,3 +67,9 @@ export interface Store {
   /** Frees everything. Later calls throw `STORE_CLOSED`. */
   close(): void
 }
+
+/**
+ * @param error - undefined when the commits are durable; else a {StoreError}, and nothing of them was kept
+ * @param ms - how long the disk was at work, waiting for threads left out
+ */
+export type CommitDone = (error: Error | undefined, ms: number) => void

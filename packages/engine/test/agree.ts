@@ -169,12 +169,13 @@ function agree(world: World, sample: number, tally: Tally): void {
     samePreview(before, batch, expected.facts)
     sameUndo(before, batch)
     const revision = engine.revision
-    const { results, undo, redo } = engine.stage(batch)
+    const staged = engine.stage(batch)
     if (tally.batches % 2 === 0) {
       // As it goes while a disk is slow: taken back, and done again once it is kept.
-      undo()
-      redo()
+      staged.undo()
+      staged.redo()
     }
+    const { results } = staged
     same('one result a change', results.length, batch.length)
     // What a batch does and takes back is told by its results; the journal keeps both.
     const hasChanged = results.some(({ outcome }) => outcome !== 'unchanged' && outcome !== 'absent')

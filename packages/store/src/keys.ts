@@ -1,4 +1,4 @@
-import { FACT_KINDS, keyParts, type Fact, type FactKey } from '@castellan/engine'
+import { compareText, FACT_KINDS, keyParts, type Fact, type FactKey, type KeyParts } from '@castellan/engine'
 
 /** The kinds whose ids are never made again. */
 export const RETIRING: ReadonlySet<Fact['kind']> = new Set(['user', 'group', 'app', 'token', 'resource'])
@@ -6,6 +6,11 @@ export const RETIRING: ReadonlySet<Fact['kind']> = new Set(['user', 'group', 'ap
 /** The key as text: JSON of a tuple, because no joining of ids and permissions is unambiguous for ever. */
 export function nameOf(key: FactKey): string {
   return JSON.stringify([key.kind, ...keyParts(key)])
+}
+
+/** By code point, part by part: the order of the keys of one kind. */
+export function compareParts([a1, a2, a3]: KeyParts, [b1, b2, b3]: KeyParts): number {
+  return compareText(a1, b1) || compareText(a2, b2) || compareText(a3, b3)
 }
 
 /** Where a kind stands among the kinds; stores sort and file by it. */

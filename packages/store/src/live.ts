@@ -7,6 +7,8 @@ import {
   type Change,
   type ChangeOptions,
   type ChangeResult,
+  type Commit,
+  type CommitDone,
   type Engine,
   type EngineOptions,
   type FactKey,
@@ -24,6 +26,12 @@ import { nameOf } from './keys.ts'
 export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | 'now'> {
   /** Belongs to the live engine from now on, which closes it. */
   readonly store: Store
+  /**
+   * How long commits may hold the thread, on average, in milliseconds. When they take longer of late, as on a disk
+   * that syncs slowly, the store makes them in another thread if it can, and questions are answered meanwhile, from
+   * what was there before. Default 2. With 0 it is always so, with Infinity never.
+   */
+  readonly holdMsMax?: number
 }
 
 /** The questions of an engine, without what would change it behind the store's back. */
@@ -87,11 +95,18 @@ export interface Live {
 const GROUP_CHANGES_MAX = 1000
 /** Facts touched by one group; a group of one is never refused. Bounds the same. */
 const GROUP_EFFECTS_MAX = 10_000
+/**
+ * Another thread costs some 20 µs a group and 10 µs a change, and frees this one for as long as the disk takes: at 100
+ * commits a second, what is below this leaves four fifths of it.
+ */
+const HOLD_MS_MAX = 2
+/** Commits after which how long one took is as good as forgotten. */
+const COMMITS_REMEMBERED = 16
 /** Entries a follower gets before others have their turn. */
 const FOLLOW_BATCH = 256
 
 /** Loads an engine with what a store holds, and keeps them one. */
-export function openLive({ store, ...options }: LiveOptions): Live {
+export function openLive({ store, holdMsMax = HOLD_MS_MAX, ...options }: LiveOptions): Live {
   const engine = openEngine({
     ...options,
     verified: true,
@@ -99,7 +114,7 @@ export function openLive({ store, ...options }: LiveOptions): Live {
     retired: store.loadRetired(),
     revision: store.revision,
   })
-  return new LiveEngine(store, engine)
+  return new LiveEngine(store, engine, holdMsMax)
 }
 
 interface Waiting {
@@ -109,11 +124,18 @@ interface Waiting {
   reject(reason: unknown): void
 }
 
-/** Changes that are in the index and not yet on the disk. */
+/** Changes that were staged together. */
 interface Group {
-  readonly members: { readonly waiting: Waiting; readonly staged: Staged }[]
+  readonly members: Member[]
+  /** Those that were refused, perhaps for what others of the group do: so they are told when the others are. */
+  readonly refused: { readonly waiting: Waiting; readonly reason: unknown }[]
   /** How many facts they touch. */
   effects: number
+}
+
+interface Member {
+  readonly waiting: Waiting
+  readonly staged: Staged
 }
 
 class LiveEngine implements Live {
@@ -121,15 +143,21 @@ class LiveEngine implements Live {
   readonly #engine: Engine
   #queue: Waiting[] = []
   #isFlushDue = false
-  #isClosed = false
+  /** Settles when the group that the store has in another thread is done. */
+  #underWay: Promise<void> | undefined
+  /** How long commits took of late, in milliseconds. */
+  #commitMs = 0
+  readonly #holdMsMax: number
+  #closing: Promise<void> | undefined
   /** Why the index may no longer be what the store holds. */
   #broken: unknown
   /** Settles with the next group, or when there will be none. */
   #next = Promise.withResolvers<void>()
 
-  constructor(store: Store, engine: Engine) {
+  constructor(store: Store, engine: Engine, holdMsMax: number) {
     this.#store = store
     this.#engine = engine
+    this.#holdMsMax = holdMsMax
   }
 
   get engine(): Questions {
@@ -167,12 +195,23 @@ class LiveEngine implements Live {
     return this.#store.stretch(kind, from, count)
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    while (this.#queue.length > 0) this.#flush()
+  close(): Promise<void> {
+    this.#closing ??= this.#finish()
+    return this.#closing
+  }
+
+  async #finish(): Promise<void> {
+    for (;;) {
+      if (this.#underWay !== undefined) await this.#underWay
+      else if (this.#queue.length > 0) this.#flush()
+      else break
+    }
     this.#next.resolve()
     this.#store.close()
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing !== undefined
   }
 
   async *#follow(from: number, signal: AbortSignal | undefined): AsyncGenerator<JournalEntry, void> {
@@ -196,11 +235,12 @@ class LiveEngine implements Live {
 
   /** After whatever else arrives in this turn, so that it shares the sync. */
   #flushSoon(): void {
-    if (this.#isFlushDue) return
+    // What waits is staged on what the group under way leads to, so it waits for that.
+    if (this.#isFlushDue || this.#underWay !== undefined) return
     this.#isFlushDue = true
     setImmediate(() => {
       this.#isFlushDue = false
-      this.#flush()
+      if (this.#underWay === undefined) this.#flush()
       if (this.#queue.length > 0) this.#flushSoon()
     })
   }
@@ -208,26 +248,71 @@ class LiveEngine implements Live {
   /**
    * Stages the next changes and makes them durable together.
    *
-   * INVARIANT: nothing here waits. The index is ahead of the disk only within this call, so no question is ever
-   * answered from what might not stay.
+   * INVARIANT: the index is ahead of the disk only within this call, and behind it only within one of the store's, so
+   * no question is ever answered from what might not stay, nor from before what was acknowledged.
    */
   #flush(): void {
-    const { members } = this.#stageGroup()
-    const commits = members.flatMap(({ staged }) => staged.commit ?? [])
+    const group = this.#stageGroup()
+    const commits = group.members.flatMap(({ staged }) => staged.commit ?? [])
+    if (commits.length === 0) answer(group)
+    else if (this.#store.commitAside !== undefined && this.#commitMs >= this.#holdMsMax) {
+      this.#commitAside(group, commits)
+    } else this.#commitHere(group, commits)
+  }
+
+  #commitHere(group: Group, commits: readonly Commit[]): void {
+    const start = performance.now()
     try {
-      if (commits.length > 0) this.#store.commit(commits)
+      this.#store.commit(commits)
     } catch (error) {
-      this.#undo(members, error)
+      this.#undo(group)
+      answer(group, error)
       return
+    } finally {
+      this.#noteCommit(performance.now() - start)
     }
-    for (const { waiting, staged } of members) {
-      waiting.resolve({ revision: staged.revision, results: staged.results })
+    answer(group)
+    this.#tellFollowers()
+  }
+
+  /** Takes the group out of the index for as long as the disk takes: questions see what is durable, and nothing else. */
+  #commitAside(group: Group, commits: readonly Commit[]): void {
+    this.#undo(group)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const done: CommitDone = (error, ms) => {
+      this.#underWay = undefined
+      this.#noteCommit(ms)
+      this.#settle(group, error)
+      resolve()
+      if (this.#queue.length > 0) this.#flushSoon()
     }
-    if (commits.length > 0) this.#tellFollowers()
+    this.#underWay = promise
+    try {
+      this.#assertWhole()
+      this.#store.commitAside!(commits, done)
+    } catch (error) {
+      done(error as Error, 0)
+    }
+  }
+
+  /** Whoever asks from here on sees the group; or, when the store refused it, it never was. */
+  #settle(group: Group, error: unknown): void {
+    try {
+      if (error === undefined) for (const { staged } of group.members) staged.redo()
+      this.#assertAgrees()
+    } catch (problem) {
+      this.#broken = problem
+    }
+    answer(group, error ?? this.#broken)
+    if (error === undefined) this.#tellFollowers()
+  }
+
+  #noteCommit(ms: number): void {
+    this.#commitMs += (ms - this.#commitMs) / COMMITS_REMEMBERED
   }
 
   #stageGroup(): Group {
-    const group: Group = { members: [], effects: 0 }
+    const group: Group = { members: [], refused: [], effects: 0 }
     let taken = 0
     for (const waiting of this.#queue) {
       if (taken === GROUP_CHANGES_MAX || group.effects >= GROUP_EFFECTS_MAX) break
@@ -247,22 +332,22 @@ class LiveEngine implements Live {
       const staged = this.#engine.stage(waiting.changes, { ...waiting.options, changedAt })
       group.members.push({ waiting, staged })
       group.effects += staged.commit?.effects.length ?? 0
-    } catch (error) {
-      waiting.reject(error)
+    } catch (reason) {
+      group.refused.push({ waiting, reason })
     }
   }
 
-  #undo(members: Group['members'], reason: unknown): void {
+  #undo({ members }: Group): void {
     try {
       for (const { staged } of members.toReversed()) staged.undo()
-      invariant(
-        this.#engine.revision === this.#store.revision,
-        'undoing a group did not lead back to the store',
-      )
+      this.#assertAgrees()
     } catch (error) {
       this.#broken = error
     }
-    for (const { waiting } of members) waiting.reject(reason)
+  }
+
+  #assertAgrees(): void {
+    invariant(this.#engine.revision === this.#store.revision, 'the index is not what the store holds')
   }
 
   #tellFollowers(): void {
@@ -279,11 +364,20 @@ class LiveEngine implements Live {
     if (this.#broken === undefined) return
     throw new StoreError(
       'STORE_FAILED',
-      'a change that failed could not be undone',
+      'the facts in memory could not be brought to what the store holds',
       'restart: the store is whole',
       this.#broken,
     )
   }
+}
+
+/** @param error - why nothing of the group was kept */
+function answer({ members, refused }: Group, error?: unknown): void {
+  for (const { waiting, staged } of members) {
+    if (error === undefined) waiting.resolve({ revision: staged.revision, results: staged.results })
+    else waiting.reject(error)
+  }
+  for (const { waiting, reason } of refused) waiting.reject(reason)
 }
 
 /**

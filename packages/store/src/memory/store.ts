@@ -1,5 +1,4 @@
 import {
-  compareText,
   factKey,
   keyParts,
   type Commit,
@@ -13,7 +12,7 @@ import {
 } from '@castellan/engine'
 import { closedError } from '../errors.ts'
 import { chainCommits, GENESIS } from '../journal.ts'
-import { kindNumber, nameOf, RETIRING } from '../keys.ts'
+import { compareParts, kindNumber, nameOf, RETIRING } from '../keys.ts'
 
 /** A store that lives as long as its process: for tests, for trying things out, and as the plain model of the others. */
 export function openMemoryStore(): Store {
@@ -104,8 +103,4 @@ interface Kept {
 
 function compareKeys(a: FactKey, b: FactKey): number {
   return kindNumber(a.kind) - kindNumber(b.kind) || compareParts(keyParts(a), keyParts(b))
-}
-
-function compareParts([a1, a2, a3]: KeyParts, [b1, b2, b3]: KeyParts): number {
-  return compareText(a1, b1) || compareText(a2, b2) || compareText(a3, b3)
 }

@@ -101,23 +101,25 @@ describe('a full disk', () => {
   })
 })
 
-test(
-  'a disk that fails in the middle of a group costs nothing but that group',
-  { skip: process.platform === 'win32' },
-  async () => {
-    using folder = makeFolder()
-    const path = join(folder.path, 'castellan.db')
-    ;(await openSqliteStore({ path })).close()
-    await using child = startChild('limited.ts', [path], { fileBlocksMax: 4000 })
-    const [code, kept] = (await child.nextLine()).split(' ')
-    await child.finish()
-    assert.match(code ?? '', /^STORE_(FAILED|FULL)$/)
-    const store = await openSqliteStore({ path })
-    assertWhole(store, Number(kept))
-    assert.ok(store.revision > 3)
-    store.close()
-  },
-)
+for (const way of ['at once', 'aside']) {
+  test(
+    `a disk that fails in the middle of a group committed ${way} costs nothing but that group`,
+    { skip: process.platform === 'win32' },
+    async () => {
+      using folder = makeFolder()
+      const path = join(folder.path, 'castellan.db')
+      ;(await openSqliteStore({ path })).close()
+      await using child = startChild('limited.ts', [path, way], { fileBlocksMax: 4000 })
+      const [code, kept] = (await child.nextLine()).split(' ')
+      await child.finish()
+      assert.match(code ?? '', /^STORE_(FAILED|FULL)$/)
+      const store = await openSqliteStore({ path })
+      assertWhole(store, Number(kept))
+      assert.ok(store.revision > 3)
+      store.close()
+    },
+  )
+}
 
 describe('what may only be read', () => {
   const cases = [

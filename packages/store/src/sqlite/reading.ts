@@ -1,6 +1,7 @@
 import {
   FACT_KINDS,
   keyParts,
+  type Commit,
   type Fact,
   type FactKey,
   type FactKind,
@@ -10,7 +11,7 @@ import {
 } from '@castellan/engine'
 import { journalBrokenError } from '../errors.ts'
 import { GENESIS, verifyJournal, type JournalPosition } from '../journal.ts'
-import { kindNumber, RETIRING } from '../keys.ts'
+import { compareParts, kindNumber, nameOf, RETIRING } from '../keys.ts'
 import type { Database, Row, Statement } from './database.ts'
 import { toEntry, toFact, toKey } from './rows.ts'
 import { STATEMENTS } from './statements.ts'
@@ -129,5 +130,30 @@ export class Reading {
       }
       return entries
     })
+  }
+}
+
+/** A stretch as it was before these commits, which the disk may have already or not. */
+export function withoutCommits(
+  stretch: Stretch,
+  kind: FactKind,
+  from: KeyParts,
+  commits: readonly Commit[],
+): Stretch {
+  const before = new Map<string, Fact | null>()
+  for (const effect of commits.flatMap(({ effects }) => effects)) {
+    const name = nameOf(effect.after ?? effect.before)
+    if ((effect.after ?? effect.before).kind === kind && !before.has(name)) before.set(name, effect.before)
+  }
+  const { facts, next } = stretch
+  const isWithin = (fact: Fact | null): fact is Fact =>
+    fact !== null &&
+    compareParts(keyParts(fact), from) >= 0 &&
+    (next === undefined || compareParts(keyParts(fact), next) < 0)
+  const others = facts.filter((fact) => !before.has(nameOf(fact)))
+  const again = [...before.values()].filter(isWithin)
+  return {
+    facts: [...others, ...again].sort((a, b) => compareParts(keyParts(a), keyParts(b))),
+    next,
   }
 }

@@ -1,10 +1,10 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
-  keyParts,
   invariant,
   StoreError,
   type Commit,
+  type CommitDone,
   type Fact,
   type FactKey,
   type FactKind,
@@ -14,15 +14,14 @@ import {
   type Stretch,
 } from '@castellan/engine'
 import { closedError, corruptError } from '../errors.ts'
-import { chainCommits, type ChainedCommit, type JournalPosition } from '../journal.ts'
-import { kindNumber } from '../keys.ts'
-import { Database, hasLog, missingError, type Statement } from './database.ts'
+import { chainCommits, type JournalPosition } from '../journal.ts'
+import { Aside, type Outcome } from './aside.ts'
+import { Database, hasLog, missingError } from './database.ts'
 import { checkHeader, SCHEMA_VERSION } from './header.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import { resolveFile, syncFolder } from './paths.ts'
-import { Reading } from './reading.ts'
-import { toBody } from './rows.ts'
-import { STATEMENTS } from './statements.ts'
+import { Reading, withoutCommits } from './reading.ts'
+import { rowsOf, Writing, type Rows } from './writing.ts'
 
 export interface SqliteStoreOptions {
   /** The database file. Its folder must exist. */
@@ -43,14 +42,22 @@ export interface SqliteStore extends Store {
  * @throws {StoreError} STORE_LOCKED when another writes it, STORE_MISSING, STORE_READ_ONLY, STORE_FULL,
  *   STORE_CORRUPT, STORE_NEWER, JOURNAL_BROKEN
  */
-export async function openSqliteStore({ path, create = true }: SqliteStoreOptions): Promise<SqliteStore> {
+export function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  return openWith(options, (path) => new Aside(path))
+}
+
+/** @param makeAside - the thread of its own; tests give one that fails */
+export async function openWith(
+  { path, create = true }: SqliteStoreOptions,
+  makeAside: (path: string) => Aside,
+): Promise<SqliteStore> {
   const file = resolveFile(path)
   if (!create && !existsSync(file)) throw missingError(file)
   const lock = acquireLock(file)
   try {
     if (existsSync(file)) inspect(file)
     else await make(file)
-    return await openLocked(file, lock)
+    return await openLocked(file, lock, makeAside(file))
   } catch (error) {
     lock.release()
     throw error
@@ -101,7 +108,7 @@ export function remove(file: string): void {
   for (const end of ['', '-journal', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true })
 }
 
-async function openLocked(file: string, lock: Lock): Promise<SqliteStore> {
+async function openLocked(file: string, lock: Lock, aside: Aside): Promise<SqliteStore> {
   const database = new Database(file)
   try {
     configure(database)
@@ -110,7 +117,7 @@ async function openLocked(file: string, lock: Lock): Promise<SqliteStore> {
       const { migrate } = await import('./schema.ts')
       await migrate(database, version)
     }
-    return new Writer(database, lock)
+    return new Writer(database, lock, aside)
   } catch (error) {
     database.close()
     throw error
@@ -141,22 +148,20 @@ class Writer implements SqliteStore {
   readonly #database: Database
   readonly #lock: Lock
   readonly #reading: Reading
-  readonly #begin: Statement
-  readonly #end: Statement
-  readonly #putFact: Statement
-  readonly #putEntry: Statement
+  readonly #writing: Writing
+  readonly #aside: Aside
   #last: JournalPosition
+  /** The group that is with the other thread: on the disk already or not. */
+  #underWay: readonly Commit[] | undefined
   #isClosed = false
 
-  constructor(database: Database, lock: Lock) {
+  constructor(database: Database, lock: Lock, aside: Aside) {
     this.path = database.path
     this.#database = database
     this.#lock = lock
     this.#reading = new Reading(database)
-    this.#begin = database.prepare('BEGIN IMMEDIATE')
-    this.#end = database.prepare('COMMIT')
-    this.#putFact = database.prepare(STATEMENTS.putFact)
-    this.#putEntry = database.prepare(STATEMENTS.putEntry)
+    this.#writing = new Writing(database)
+    this.#aside = aside
     this.#last = this.#reading.checkedLast()
   }
 
@@ -175,7 +180,8 @@ class Writer implements SqliteStore {
 
   stretch(kind: FactKind, from: KeyParts, count: number): Stretch {
     this.#assertOpen()
-    return this.#reading.stretch(kind, from, count)
+    const stretch = this.#reading.stretch(kind, from, count)
+    return this.#underWay === undefined ? stretch : withoutCommits(stretch, kind, from, this.#underWay)
   }
 
   loadRetired(): Iterable<FactKey> {
@@ -185,19 +191,23 @@ class Writer implements SqliteStore {
 
   commit(commits: readonly Commit[]): void {
     this.#assertOpen()
-    const chained = chainCommits(this.#last, commits)
-    const end = chained.at(-1)
-    if (end === undefined) return
-    try {
-      this.#begin.run()
-      for (const one of chained) this.#write(one)
-      this.#end.run()
-    } catch (error) {
-      const explained = this.#database.explain(error)
-      this.#rollBack(explained)
-      throw explained
-    }
-    this.#last = { revision: end.commit.revision, head: end.hash }
+    invariant(this.#underWay === undefined, 'a group is committed while another is under way')
+    const { rows, last } = this.#chain(commits)
+    if (commits.length === 0) return
+    this.#writing.commit(rows)
+    this.#last = last
+  }
+
+  commitAside(commits: readonly Commit[], done: CommitDone): void {
+    this.#assertOpen()
+    const { rows, last } = this.#chain(commits)
+    this.#aside.commit(rows, (outcome) => {
+      this.#underWay = undefined
+      const error = this.#errorOf(outcome, rows, last)
+      if (error === undefined) this.#last = last
+      done(error, outcome.kind === 'lost' ? 0 : outcome.ms)
+    })
+    this.#underWay = commits
   }
 
   changedAt(key: FactKey): number {
@@ -207,37 +217,35 @@ class Writer implements SqliteStore {
 
   journal(from: number, to = this.revision, isNewestFirst = false): Iterable<JournalEntry> {
     this.#assertOpen()
-    return this.#reading.entries(from, to, isNewestFirst, () => this.#assertOpen())
+    // The disk may be ahead by the group under way.
+    const end = Math.min(to, this.revision)
+    return this.#reading.entries(from, end, isNewestFirst, () => this.#assertOpen())
   }
 
   close(): void {
     if (this.#isClosed) return
+    this.#aside.close()
     this.#isClosed = true
     this.#database.close()
     this.#lock.release()
   }
 
-  #write({ commit, previous, effects, hash }: ChainedCommit): void {
-    const { revision } = commit
-    for (const { before, after } of commit.effects) {
-      const fact = after ?? before
-      const [k1, k2, k3] = keyParts(fact)
-      this.#putFact.run(kindNumber(fact.kind), k1, k2, k3, after === null ? null : toBody(after), revision)
-    }
-    this.#putEntry.run(revision, commit.time, commit.actor, commit.reason, effects, previous, hash)
+  #chain(commits: readonly Commit[]): { rows: Rows; last: JournalPosition } {
+    const chained = chainCommits(this.#last, commits)
+    const end = chained.at(-1)
+    const last = end === undefined ? this.#last : { revision: end.commit.revision, head: end.hash }
+    return { rows: rowsOf(chained), last }
   }
 
-  /** SQLite rolls some failures back by itself and leaves others open. */
-  #rollBack(reason: unknown): void {
+  /** A thread that ended left its group whole or not there: SQLite shows nobody what is not on the disk. */
+  #errorOf(outcome: Outcome, rows: Rows, last: JournalPosition): Error | undefined {
+    if (outcome.kind === 'durable') return undefined
+    if (outcome.kind === 'refused') return outcome.error
     try {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      // When the sync itself failed, the commit may stand whole in the log, and would come to life with the next
-      // start: emptying the log takes it away. With a full disk there is never a whole one.
-      if (reason instanceof StoreError && reason.code === 'STORE_FAILED') {
-        this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-      }
-    } catch {
-      // The first error says why.
+      if (this.#reading.last().head !== last.head) this.#writing.commit(rows)
+      return undefined
+    } catch (error) {
+      return error as Error
     }
   }
 
@@ -246,7 +254,10 @@ class Writer implements SqliteStore {
     const { revision } = this
     return () => {
       this.#assertOpen()
-      invariant(this.revision === revision, 'facts were changed while they were being loaded')
+      invariant(
+        this.revision === revision && this.#underWay === undefined,
+        'facts were changed while they were being loaded',
+      )
     }
   }
 

@@ -4,6 +4,7 @@ import {
   StoreError,
   type Change,
   type Commit,
+  type CommitDone,
   type Fact,
   type JournalEntry,
   type Store,
@@ -14,12 +15,22 @@ import type { StorePlace } from './store.ts'
 
 /** What an engine over any store must do. `testStore` runs it too. */
 export function testLive(name: string, makePlace: () => StorePlace | Promise<StorePlace>): void {
+  testCommitting(`${name}, committing at once`, makePlace, Infinity)
+  testCommitting(`${name}, committing aside`, makePlace, 0)
+  testAside(name, makePlace)
+}
+
+function testCommitting(
+  name: string,
+  makePlace: () => StorePlace | Promise<StorePlace>,
+  holdMsMax: number,
+): void {
   /** Runs a test with a live engine over an open store that can be told to fail, and closes both. */
   function within(sentence: string, body: (live: Live, probe: Probe) => Promise<void>): void {
     test(sentence, async () => {
       const place = await makePlace()
       const probe = new Probe(await place.open())
-      const live = openLive({ store: probe })
+      const live = openLive({ store: probe, holdMsMax })
       try {
         await body(live, probe)
       } finally {
@@ -172,7 +183,7 @@ export function testLive(name: string, makePlace: () => StorePlace | Promise<Sto
     test('changes what the catalog declared', async () => {
       const place = await makePlace()
       const store = await place.open()
-      const live = openLive({ store, catalog: [{ name: 'b', description: 'declared' }] })
+      const live = openLive({ store, holdMsMax, catalog: [{ name: 'b', description: 'declared' }] })
       await live.change([{ add: { kind: 'namespace', name: 'b', description: 'changed' } }])
       assert.deepEqual([...store.load()], [{ kind: 'namespace', name: 'b', description: 'changed' }])
       assert.equal(verifyStore(store).ok, true)
@@ -292,11 +303,11 @@ export function testLive(name: string, makePlace: () => StorePlace | Promise<Sto
       const waiting = take(live.follow(), 9)
       const changes = Array.from({ length: 1200 }, (_, i) => live.change([{ add: user(`u${i}`) }]))
       const closed = live.close()
-      const late = live.change([{ add: user('late') }])
+      const late = assert.rejects(live.change([{ add: user('late') }]), { code: 'STORE_CLOSED' })
       await closed
       await live.close()
       assert.deepEqual(new Set((await Promise.allSettled(changes)).map(codeOf)), new Set(['ok']))
-      await assert.rejects(late, { code: 'STORE_CLOSED' })
+      await late
       assert.ok((await waiting).length <= 9)
       await assert.rejects(take(live.follow({ from: 0 }), 1), { code: 'STORE_CLOSED' })
       assert.throws(() => live.journal(), { code: 'STORE_CLOSED' })
@@ -319,13 +330,13 @@ export function testLive(name: string, makePlace: () => StorePlace | Promise<Sto
       const place = await makePlace()
       if (!place.isDurable) return await place.remove?.()
       const store = await place.open()
-      const live = openLive({ store })
+      const live = openLive({ store, holdMsMax })
       await live.change(BASICS)
       await live.change([{ add: user('gone') }, { add: resource('a:2', 'a:1') }])
       await live.change([{ remove: { kind: 'user', id: 'gone' } }, { add: resource('a:0', 'a:2') }])
       const facts = [...live.engine.facts()]
       await live.close()
-      const again = openLive({ store: await place.open() })
+      const again = openLive({ store: await place.open(), holdMsMax })
       assert.equal(again.engine.revision, 3)
       assert.deepEqual(sorted(again.engine.facts()), sorted(facts))
       assert.equal(again.engine.check('user:bob', 'a:1'), true)
@@ -342,10 +353,133 @@ export function testLive(name: string, makePlace: () => StorePlace | Promise<Sto
   })
 }
 
-/** A store in front of the one tested: counts its groups, and fails when told to. */
+/** What holds while a group is with another thread; of a store that has none the test makes as if it had. */
+function testAside(name: string, makePlace: () => StorePlace | Promise<StorePlace>): void {
+  function within(sentence: string, body: (live: Live, probe: Probe) => Promise<void>): void {
+    test(sentence, async () => {
+      const place = await makePlace()
+      const probe = new Probe(await place.open())
+      const live = openLive({ store: probe, holdMsMax: 0 })
+      try {
+        await live.change(BASICS)
+        await body(live, probe)
+      } finally {
+        await live.close()
+        await place.remove?.()
+      }
+    })
+  }
+
+  describe(`live engine over ${name}, while a group is committed aside`, () => {
+    within('answers from what was there before, until all of it is', async (live, probe) => {
+      const answered: string[] = []
+      const revoke = live.change([{ remove: GRANT }]).then(() => answered.push('revoked'))
+      const add = live.change([{ add: user('carl') }]).then(() => answered.push('added'))
+      await probe.nextGroup()
+      assert.deepEqual(answered, [])
+      assert.equal(live.engine.revision, 1)
+      assert.equal(live.engine.check('user:bob', 'a:1'), true)
+      assert.equal(live.engine.fact({ kind: 'user', id: 'carl' }), undefined)
+      assert.throws(() => live.engine.check('user:bob', 'a:1', { atLeast: 2 }), { code: 'REVISION_AHEAD' })
+      assert.equal([...live.journal()].length, 1)
+      assert.equal([...live.journal({ to: 3 })].length, 1)
+      assert.equal(live.head, [...live.journal()][0]?.hash)
+      await Promise.all([revoke, add])
+      assert.deepEqual(answered, ['revoked', 'added'])
+      assert.equal(live.engine.check('user:bob', 'a:1', { atLeast: 3 }), false)
+      assertAgree(live, probe)
+    })
+
+    within('makes all of it visible in the turn in which any of it is', async (live, probe) => {
+      const changes = [{ remove: GRANT }, { add: user('carl') }, { add: { ...GRANT, holder: 'user:carl' } }]
+      const made = changes.map((change) => live.change([change]))
+      const follower = live.follow()[Symbol.asyncIterator]()
+      const entry = await follower.next()
+      assert.equal(entry.value?.revision, 2)
+      // Whoever is told of the first entry finds everything up to it answered by, and here more.
+      assert.equal(live.engine.revision, 4)
+      assert.deepEqual(
+        (await Promise.all(made)).map(({ revision }) => revision),
+        [2, 3, 4],
+      )
+      await follower.return?.()
+      assertAgree(live, probe)
+    })
+
+    within('keeps what comes meanwhile for the next, judged by what this one did', async (live, probe) => {
+      const first = live.change([{ remove: GRANT }])
+      await probe.nextGroup()
+      const late = Promise.allSettled([
+        live.change([{ remove: GRANT }]),
+        live.change([{ add: GRANT }], { preconditions: { ifRevision: 1 } }),
+        live.change([{ add: user('bob') }, { add: user('carl') }]),
+      ])
+      await first
+      const [absent, stale, added] = await late
+      assert.equal(absent.status === 'fulfilled' && absent.value.results[0]?.outcome, 'absent')
+      assert.equal(codeOf(stale), 'PRECONDITION_FAILED')
+      assert.equal(added.status === 'fulfilled' && added.value.revision, 3)
+      assert.deepEqual(probe.groups, [1, 1, 1])
+      assertAgree(live, probe)
+    })
+
+    within('tells nobody of it, not even whom it is the reason to refuse', async (live, probe) => {
+      const answered: string[] = []
+      const unmet = { preconditions: { ifPresent: [GRANT] } }
+      const both = [
+        live.change([{ remove: GRANT }]).finally(() => answered.push('revoked')),
+        live.change([{ add: user('carl') }], unmet).finally(() => answered.push('refused')),
+      ]
+      const settled = Promise.allSettled(both)
+      await probe.nextGroup()
+      await new Promise((resolve) => process.nextTick(resolve))
+      assert.deepEqual(answered, [])
+      assert.deepEqual((await settled).map(codeOf), ['ok', 'PRECONDITION_FAILED'])
+      assert.deepEqual(answered, ['revoked', 'refused'])
+    })
+
+    within('finishes it, and what waits behind it, before it is closed', async (live, probe) => {
+      const first = live.change([{ add: user('carl') }])
+      await probe.nextGroup()
+      const second = live.change([{ add: user('dora') }])
+      const closed = live.close()
+      await assert.rejects(live.change([{ add: user('emil') }]), { code: 'STORE_CLOSED' })
+      await Promise.all([first, second, closed, live.close()])
+      assert.deepEqual(userIds(live), ['alice', 'bob', 'carl', 'dora'])
+    })
+  })
+
+  test('commits aside only while commits take long', async () => {
+    const place = await makePlace()
+    const probe = new Probe(await place.open())
+    const live = openLive({ store: probe, holdMsMax: 20 })
+    const add = async (id: string, msAtLeast = 0) => {
+      probe.msAtLeast = msAtLeast
+      await live.change([{ add: user(id) }])
+    }
+    for (let i = 0; i < 4; i++) await add(`quick${i}`)
+    assert.equal(probe.asides, 0)
+    for (let i = 0; i < 3; i++) await add(`slow${i}`, 400)
+    assert.ok(probe.asides >= 1 && probe.asides <= 2)
+    for (let i = 0; i < 200; i++) await add(`again${i}`)
+    const { asides } = probe
+    assert.ok(asides < 100)
+    for (let i = 0; i < 10; i++) await add(`still${i}`)
+    assert.equal(probe.asides, asides)
+    await live.close()
+    await place.remove?.()
+  })
+}
+
+/** A store in front of the one tested: counts its groups, and fails or takes its time when told to. */
 class Probe implements Store {
   readonly groups: number[] = []
+  /** Of those, the ones that were committed aside. */
+  asides = 0
   beforeCommit: (() => void) | undefined
+  /** How long a commit takes at least. */
+  msAtLeast = 0
+  #nextGroup = Promise.withResolvers<void>()
   readonly #store: Store
   #commits: readonly Commit[] = []
 
@@ -366,6 +500,30 @@ class Probe implements Store {
     this.beforeCommit?.()
     this.commitAnyway()
     this.groups.push(commits.length)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.msAtLeast)
+  }
+
+  commitAside(commits: readonly Commit[], done: CommitDone): void {
+    this.#commits = commits
+    this.asides++
+    this.beforeCommit?.()
+    this.groups.push(commits.length)
+    const store = this.#store
+    const counted: CommitDone = (error, ms) => done(error, Math.max(ms, this.msAtLeast))
+    if (store.commitAside !== undefined) store.commitAside(commits, counted)
+    else {
+      setImmediate(() => {
+        this.commitAnyway()
+        counted(undefined, 0)
+      })
+    }
+    this.#nextGroup.resolve()
+    this.#nextGroup = Promise.withResolvers()
+  }
+
+  /** When the next group was handed over to be committed aside: it is not yet done then. */
+  nextGroup(): Promise<void> {
+    return this.#nextGroup.promise
   }
 
   commitAnyway(): void {

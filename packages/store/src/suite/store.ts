@@ -4,6 +4,7 @@ import {
   FACT_KINDS,
   factKey,
   keyParts,
+  type Commit,
   type Fact,
   type FactKey,
   type KeyParts,
@@ -368,12 +369,67 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
       assertEqualsScript(store, script)
     })
 
+    within('commits aside, where it can, what it commits at once', async (store) => {
+      if (store.commitAside === undefined) return
+      const script = randomScript(13, 60)
+      for (let i = 0; i < script.commits.length;) {
+        const group = script.commits.slice(i, i + 1 + (i % 4))
+        const before = [store.revision, store.head, [...store.journal(0)].length]
+        const committed = commitAside(store, group)
+        assert.deepEqual([store.revision, store.head, [...store.journal(0, i + 9)].length], before)
+        assert.throws(() => store.commit(group), /invariant/)
+        assert.throws(() => store.commitAside?.(group, () => {}), /invariant/)
+        assert.throws(() => [...store.load()], /invariant/)
+        await committed
+        i += group.length
+        assert.equal(store.revision, i)
+        if (i < script.commits.length && i % 3 === 0) store.commit([script.commits[i++]!])
+      }
+      assertEqualsScript(store, script)
+    })
+
+    within('shows stretches without the group that it commits aside', async (store) => {
+      if (store.commitAside === undefined) return
+      const script = randomScript(17, 200)
+      const kinds = [...new Set(SAMPLES.map(({ kind }) => kind))]
+      const look = () =>
+        kinds.map((kind) => {
+          const facts: Fact[] = []
+          let from: KeyParts | undefined = ['', '', '']
+          while (from !== undefined) {
+            const stretch: Stretch = store.stretch(kind, from, 3)
+            facts.push(...stretch.facts)
+            from = stretch.next
+          }
+          return facts.map(plain)
+        })
+      for (let i = 0; i < script.commits.length; i += 4) {
+        const before = look()
+        const committed = commitAside(store, script.commits.slice(i, i + 4))
+        assert.deepEqual(look(), before)
+        // Standing still for long enough: the disk has it, and nobody was told.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 15)
+        assert.deepEqual(look(), before)
+        await committed
+      }
+      assert.deepEqual(look().flat(), inOrder(script.facts()).map(plain))
+    })
+
+    within('calls back about a group that it is closed over', (store) => {
+      if (store.commitAside === undefined) return
+      const answers: [unknown, number][] = []
+      store.commitAside([new Script().add(user('a'))], (error) => answers.push([error, store.revision]))
+      store.close()
+      assert.deepEqual(answers, [[undefined, 1]])
+    })
+
     within('is closed for good', (store) => {
       store.commit([new Script().add(user('a'))])
       store.close()
       store.close()
       const calls = [
         () => store.commit([]),
+        ...(store.commitAside === undefined ? [] : [() => store.commitAside?.([], () => {})]),
         () => [...store.load()],
         () => [...store.loadRetired()],
         () => store.changedAt({ kind: 'user', id: 'a' }),
@@ -408,6 +464,12 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
 
 /** The head after one commit of all samples: whoever changes what is hashed breaks every journal there is. */
 const HEAD_OF_SAMPLES = '3b7451e68c175bdca5efa8b47d77067378dc322197544e57a2a09a13d69437d4'
+
+function commitAside(store: Store, group: readonly Commit[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.commitAside!(group, (error) => (error === undefined ? resolve() : reject(error)))
+  })
+}
 
 function assertEqualsScript(store: Store, script: Script): void {
   assert.equal(store.revision, script.revision)

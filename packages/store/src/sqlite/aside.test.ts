@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { Commit } from '@castellan/engine'
+import { startChild } from '../../test/child.ts'
+import { makeFolder } from '../../test/folder.ts'
+import { findSmallDisk } from '../../test/small-disk.ts'
+import { chainCommits, GENESIS } from '../journal.ts'
+import { Script } from '../suite/script.ts'
+import { verifyStore } from '../verify.ts'
+import { Aside, type Outcome } from './aside.ts'
+import { openSqliteStore, openWith, type SqliteStore } from './store.ts'
+import { rowsOf, type Rows } from './writing.ts'
+
+describe('a thread that commits', () => {
+  test('says that a group is lost when it ends by itself, and the next group gets another thread', async () => {
+    const aside = new Aside('nowhere', program('process.exit(3)'))
+    assert.equal((await commit(aside, ROWS)).kind, 'lost')
+    assert.equal((await commit(aside, ROWS)).kind, 'lost')
+    aside.close()
+  })
+
+  test('says why it could not begin', async () => {
+    using folder = makeFolder()
+    const aside = new Aside(join(folder.path, 'no', 'castellan.db'))
+    const outcome = await commit(aside, ROWS)
+    assert.equal(outcome.kind === 'lost' && (outcome.reason as Error).message.includes('castellan.db'), true)
+    aside.close()
+  })
+
+  test('takes one group at a time', async () => {
+    const aside = new Aside('nowhere', program('setTimeout(() => process.exit(), 50)'))
+    const first = commit(aside, ROWS)
+    assert.throws(() => aside.commit(ROWS, () => assert.fail()), /invariant/)
+    await first
+    aside.close()
+  })
+
+  test('is waited for no longer than it lives', async () => {
+    const outcomes: Outcome[] = []
+    const aside = new Aside(
+      'nowhere',
+      program(`
+        import { workerData } from 'node:worker_threads'
+        process.on('exit', () => { workerData.closed[0] = 1; Atomics.notify(workerData.closed, 0) })
+        setTimeout(() => process.exit(), 50)`),
+    )
+    aside.commit(ROWS, (outcome) => outcomes.push(outcome))
+    aside.close()
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ['lost'],
+    )
+    aside.close()
+  })
+})
+
+describe('a store whose thread ends in the middle', () => {
+  // Each ends instead of answering: one before it wrote anything, one when all of it was on the disk.
+  const cases = [
+    { name: 'writes the group itself', breaks: 'before' },
+    { name: 'finds the group on the disk', breaks: 'after' },
+  ]
+  for (const { name, breaks } of cases) {
+    test(`${name}, and goes on`, async () => {
+      using folder = makeFolder()
+      const broken = new URL(`../../test/broken-thread.ts?${breaks}`, import.meta.url)
+      const path = join(folder.path, 'castellan.db')
+      const store = await openWith({ path }, (file) => new Aside(file, broken))
+      const script = new Script()
+      for (const id of ['alice', 'bob']) await commitTo(store, script.add({ kind: 'user', id }))
+      assert.deepEqual(verifyStore(store), { ok: true, revision: 2, head: store.head })
+      store.close()
+    })
+  }
+})
+
+test('a group committed aside keeps its program going until it is done, and no longer', async () => {
+  using folder = makeFolder()
+  await using child = startChild('aside.ts', [join(folder.path, 'castellan.db')])
+  assert.equal(await child.nextLine(), 'durable 1')
+  // It neither closed the store nor ended by itself.
+  assert.equal((await Array.fromAsync(child.lines)).length, 0)
+})
+
+test(
+  'a full disk refuses a group committed aside, and takes it when there is room',
+  { skip: isWithoutSmallDisk() && 'no disk can be mounted here' },
+  async () => {
+    using disk = findSmallDisk(1_000_000)
+    assert.ok(disk)
+    const store = await openSqliteStore({ path: join(disk.path, 'castellan.db') })
+    const script = new Script()
+    await commitTo(store, script.add({ kind: 'user', id: 'before' }))
+    const description = 'x'.repeat(2_000_000)
+    const large = script.add({ kind: 'namespace', name: 'n', description })
+    await assert.rejects(commitTo(store, large), { name: 'StoreError', code: 'STORE_FULL', hint: /free/ })
+    assert.deepEqual(verifyStore(store), { ok: true, revision: 1, head: store.head })
+    await commitTo(store, { ...large, effects: [{ before: null, after: { kind: 'user', id: 'after' } }] })
+    assert.deepEqual(verifyStore(store), { ok: true, revision: 2, head: store.head })
+    store.close()
+  },
+)
+
+const ROWS: Rows = rowsOf(
+  chainCommits({ revision: 0, head: GENESIS }, [new Script().add({ kind: 'user', id: 'alice' })]),
+)
+
+function program(text: string): URL {
+  return new URL(`data:text/javascript,${encodeURIComponent(text)}`)
+}
+
+function commit(aside: Aside, rows: Rows): Promise<Outcome> {
+  return new Promise((resolve) => aside.commit(rows, resolve))
+}
+
+function commitTo(store: SqliteStore, commit: Commit): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.commitAside!([commit], (error) => (error === undefined ? resolve() : reject(error)))
+  })
+}
+
+function isWithoutSmallDisk(): boolean {
+  using disk = findSmallDisk(1_000_000)
+  return disk === undefined
+}

@@ -1,0 +1,130 @@
+import { extname } from 'node:path'
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
+import { invariant, StoreError, type StoreErrorCode } from '@castellan/engine'
+import type { Rows } from './writing.ts'
+
+/** What the thread is given to begin with. */
+export interface ThreadData {
+  /** The database. */
+  readonly path: string
+  readonly port: MessagePort
+  /** One number, no longer 0 when the thread has let go of the database. */
+  readonly closed: Int32Array
+}
+
+/** What it answers to each group. */
+export interface ThreadAnswer {
+  /** How long it was at work. */
+  readonly ms: number
+  /** Absent when the group is on the disk. */
+  readonly problem?: Problem
+}
+
+/** An error as it can pass between threads, which know no classes. */
+interface Problem {
+  readonly code: StoreErrorCode | undefined
+  readonly message: string
+  readonly hint: string
+}
+
+/** How a group ended. `lost` means that its thread did: whether it is on the disk, the database knows. */
+export type Outcome =
+  | { readonly kind: 'durable'; readonly ms: number }
+  | { readonly kind: 'refused'; readonly ms: number; readonly error: Error }
+  | { readonly kind: 'lost'; readonly reason: unknown }
+
+/** The thread's own file, in TypeScript or as it was emitted. */
+const PROGRAM = new URL(`./aside-thread${extname(import.meta.url)}`, import.meta.url)
+/** To wait for a sync under way when closing. A disk that takes longer does not come back. */
+const CLOSE_MS_MAX = 60_000
+
+interface Thread {
+  readonly worker: Worker
+  readonly port: MessagePort
+  readonly closed: Int32Array
+}
+
+/** A thread with a connection of its own that commits while this one goes on. It starts with the first group. */
+export class Aside {
+  readonly #path: string
+  readonly #program: URL
+  #thread: Thread | undefined
+  #done: ((outcome: Outcome) => void) | undefined
+
+  constructor(path: string, program = PROGRAM) {
+    this.#path = path
+    this.#program = program
+  }
+
+  /** @param done - called in a later turn */
+  commit(rows: Rows, done: (outcome: Outcome) => void): void {
+    invariant(this.#done === undefined, 'a group is given to the thread while another is under way')
+    this.#done = done
+    this.#thread ??= this.#start()
+    // An idle thread keeps no program from ending; one that works does.
+    this.#thread.worker.ref()
+    this.#thread.port.ref()
+    this.#thread.port.postMessage(rows)
+  }
+
+  /** Waits for the group under way, whose caller is told before this returns, and for the thread to let the database go. */
+  close(): void {
+    const thread = this.#thread
+    if (thread === undefined) return
+    this.#thread = undefined
+    thread.port.postMessage(null)
+    Atomics.wait(thread.closed, 0, 0, CLOSE_MS_MAX)
+    const answer = receiveMessageOnPort(thread.port)?.message as ThreadAnswer | undefined
+    thread.port.close()
+    this.#finish(answer === undefined ? { kind: 'lost', reason: undefined } : outcomeOf(answer))
+  }
+
+  #start(): Thread {
+    const channel = new MessageChannel()
+    const closed = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const data: ThreadData = { path: this.#path, port: channel.port2, closed }
+    const worker = new Worker(this.#program, {
+      name: 'castellan commits',
+      workerData: data,
+      transferList: [channel.port2],
+    })
+    const thread = { worker, port: channel.port1, closed }
+    let reason: unknown
+    worker.on('error', (error) => (reason = error))
+    worker.on('exit', () => this.#lose(thread, reason))
+    channel.port1.on('message', (answer: ThreadAnswer) => {
+      worker.unref()
+      channel.port1.unref()
+      this.#finish(outcomeOf(answer))
+    })
+    return thread
+  }
+
+  /** A thread that ended by itself is gone with its connection; the next group gets another. */
+  #lose(thread: Thread, reason: unknown): void {
+    if (this.#thread !== thread) return
+    this.#thread = undefined
+    thread.port.close()
+    this.#finish({ kind: 'lost', reason })
+  }
+
+  #finish(outcome: Outcome): void {
+    const done = this.#done
+    this.#done = undefined
+    done?.(outcome)
+  }
+}
+
+function outcomeOf({ ms, problem }: ThreadAnswer): Outcome {
+  return problem === undefined ? { kind: 'durable', ms } : { kind: 'refused', ms, error: errorOf(problem) }
+}
+
+/** @returns what `errorOf` makes the same error of again */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof StoreError) return { code: error.code, message: error.message, hint: error.hint }
+  return { code: undefined, message: String(error), hint: '' }
+}
+
+function errorOf({ code, message, hint }: Problem): Error {
+  return code === undefined ? new Error(message) : new StoreError(code, message, hint)
+}
