@@ -1,4 +1,4 @@
-import type { TokenFact } from '@castellan/engine'
+import type { Question, TokenFact } from '@castellan/engine'
 import { EdgeError } from '@castellan/protocol'
 import type { Questions } from './live.ts'
 import { hashSecret, type TokenSecrets } from './tokens/secret.ts'
@@ -27,6 +27,47 @@ export function identify(authorization: string | undefined, tokens: TokenSecrets
   const tokenId = secret === undefined ? undefined : tokens.find(hashSecret(secret))
   if (tokenId === undefined) throw unauthenticated('the token is not one of ours')
   return tokenId
+}
+
+/** Tokens of one connection that are remembered: a proxy may send those of several callers over it. */
+const CONNECTION_TOKENS_MAX = 16
+
+/** Headers a connection came with, and which tokens they stood for when the secrets had this version. */
+interface Known {
+  readonly version: number
+  readonly tokenIds: Map<string, string>
+}
+
+/**
+ * The same for requests that share a connection, as a service's do: a header that came over it before is not hashed
+ * again. It is kept in clear, so for no longer than the connection, whose owner has it anyway; and found by the hash
+ * of the whole text, so that nothing can be guessed bit by bit from how long it takes.
+ */
+export class Bearers {
+  readonly #tokens: TokenSecrets
+  readonly #connections = new WeakMap<object, Known>()
+
+  constructor(tokens: TokenSecrets) {
+    this.#tokens = tokens
+  }
+
+  /** @throws {EdgeError} UNAUTHENTICATED */
+  identify(connection: object, authorization: string | undefined): string {
+    const known = this.#connections.get(connection)
+    const isFresh = known?.version === this.#tokens.version
+    const before = isFresh && authorization !== undefined ? known.tokenIds.get(authorization) : undefined
+    if (before !== undefined) return before
+    const tokenId = identify(authorization, this.#tokens)
+    const { tokenIds } = isFresh ? known : this.#begin(connection)
+    if (tokenIds.size < CONNECTION_TOKENS_MAX) tokenIds.set(authorization!, tokenId)
+    return tokenId
+  }
+
+  #begin(connection: object): Known {
+    const known = { version: this.#tokens.version, tokenIds: new Map<string, string>() }
+    this.#connections.set(connection, known)
+    return known
+  }
 }
 
 /** Tokens whose standing is remembered. About 300 bytes each. */
@@ -100,6 +141,30 @@ function isSuspended({ id, issuer }: TokenFact, engine: Questions): boolean {
 export function authorizeAbout(engine: Questions, caller: Caller, actor: string): void {
   if (actor !== caller.self && actor !== caller.actor && engine.check(caller.actor, 'castellan:check')) return
   engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+}
+
+/**
+ * The same for many at once: whoever may ask about anyone is not asked about each.
+ *
+ * @param refuse - told of the first question that may not be asked, and why; throws
+ */
+export function authorizeEach(
+  engine: Questions,
+  caller: Caller,
+  questions: readonly Question[],
+  refuse: (index: number, reason: unknown) => never,
+): void {
+  if (engine.check(caller.actor, 'castellan:check')) return
+  const allowed = new Set<string>()
+  for (const [index, { actor }] of questions.entries()) {
+    if (allowed.has(actor)) continue
+    try {
+      engine.authorizeQuestion(caller.actor, { about: 'actor', actor })
+    } catch (error) {
+      refuse(index, error)
+    }
+    allowed.add(actor)
+  }
 }
 
 function unauthenticated(message: string): EdgeError {

@@ -1,4 +1,4 @@
-import type { Callers } from './caller.ts'
+import type { Bearers, Callers } from './caller.ts'
 import type { Questions, Live } from './live.ts'
 import type { Logger } from './edge/log.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
@@ -8,6 +8,7 @@ export interface Context {
   readonly live: Live
   readonly engine: Questions
   readonly tokens: TokenSecrets
+  readonly bearers: Bearers
   readonly callers: Callers
   readonly log: Logger
   /** Milliseconds since 1970, UTC. A client never says what time it is. */

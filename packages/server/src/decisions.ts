@@ -10,7 +10,7 @@ import {
   parseCheckBody,
   parseCheckEachBody,
 } from '@castellan/protocol'
-import { authorizeAbout, identify, type Caller } from './caller.ts'
+import { authorizeAbout, authorizeEach, type Caller } from './caller.ts'
 import type { Context } from './context.ts'
 import { assertBodyExpected, collectBody } from './edge/body.ts'
 import { requestIdOf } from './edge/request-id.ts'
@@ -69,7 +69,7 @@ export function answerDecision(
 ): void {
   const requestId = requestIdOf(request)
   try {
-    const tokenId = identify(request.headers.authorization, context.tokens)
+    const tokenId = context.bearers.identify(request.socket, request.headers.authorization)
     assertBodyExpected(request, context.bodyBytesMax)
     collectBody(request, context.bodyBytesMax, (error, body) => {
       try {
@@ -103,24 +103,12 @@ function checkEach({ engine }: Context, caller: Caller, text: string): string {
     permission,
   }))
   const asking = askingOf(caller, body.atLeast)
-  authorizeEach(engine, caller, questions)
+  authorizeEach(engine, caller, questions, refuseAt)
   let results = ''
   for (const allowed of answerEach(engine, questions, asking)) {
-    results += results === '' ? `{"allowed":${allowed}}` : `,{"allowed":${allowed}}`
+    results += allowed ? ',{"allowed":true}' : ',{"allowed":false}'
   }
-  return `{"results":[${results}],"revision":${engine.revision}}`
-}
-
-/** Questions about one actor usually come together. */
-function authorizeEach(engine: Context['engine'], caller: Caller, questions: readonly Question[]): void {
-  let last: string | undefined
-  const allowed = new Set<string>()
-  for (const [index, { actor }] of questions.entries()) {
-    if (actor === last || allowed.has(actor)) continue
-    at(index, () => authorizeAbout(engine, caller, actor))
-    allowed.add(actor)
-    last = actor
-  }
+  return `{"results":[${results.slice(1)}],"revision":${engine.revision}}`
 }
 
 function answerEach(
@@ -134,20 +122,21 @@ function answerEach(
     if (!isCodedError(error) || error.code === 'LIMIT_EXCEEDED' || error.code === 'REVISION_AHEAD')
       throw error
     // One of them is malformed; asked alone it says so again, and then we know which.
-    for (const [index, { actor, permission }] of questions.entries())
-      at(index, () => engine.check(actor, permission, asking))
+    for (const [index, { actor, permission }] of questions.entries()) {
+      try {
+        engine.check(actor, permission, asking)
+      } catch (reason) {
+        refuseAt(index, reason)
+      }
+    }
     throw error
   }
 }
 
 /** Says which question an error is about. */
-function at(index: number, ask: () => unknown): void {
-  try {
-    ask()
-  } catch (error) {
-    if (isCodedError(error) && !('path' in error)) Object.assign(error, { path: `checks[${index}]` })
-    throw error
-  }
+function refuseAt(index: number, reason: unknown): never {
+  if (isCodedError(reason) && !('path' in reason)) Object.assign(reason, { path: `checks[${index}]` })
+  throw reason
 }
 
 export function askingOf(caller: Caller, atLeast: number | undefined): Asking {

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { EdgeError } from '@castellan/protocol'
 import { createApp } from './app.ts'
-import { Callers } from './caller.ts'
+import { Bearers, Callers } from './caller.ts'
 import type { Context } from './context.ts'
 import { answerDecision, DECISIONS, decisionMisuse } from './decisions.ts'
 import { createLogger, type Logger } from './edge/log.ts'
@@ -93,6 +93,7 @@ class CastellanServer implements Server {
       live,
       engine,
       tokens,
+      bearers: new Bearers(tokens),
       callers: new Callers(engine),
       log,
       now,

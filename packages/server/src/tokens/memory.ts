@@ -4,6 +4,11 @@ import { isSameHash, selectorOf, type TokenSecrets } from './secret.ts'
 export class MemoryTokenSecrets implements TokenSecrets {
   readonly #bySelector = new Map<string, { readonly tokenId: string; readonly hash: Buffer }[]>()
   readonly #selectors = new Map<string, string>()
+  #version = 0
+
+  get version(): number {
+    return this.#version
+  }
 
   find(hash: Buffer): string | undefined {
     return this.#bySelector.get(selectorOf(hash))?.find((row) => isSameHash(row.hash, hash))?.tokenId
@@ -11,6 +16,7 @@ export class MemoryTokenSecrets implements TokenSecrets {
 
   put(tokenId: string, hash: Buffer): void {
     this.remove(tokenId)
+    this.#version++
     const selector = selectorOf(hash)
     this.#bySelector.set(selector, [...(this.#bySelector.get(selector) ?? []), { tokenId, hash }])
     this.#selectors.set(tokenId, selector)
@@ -19,6 +25,7 @@ export class MemoryTokenSecrets implements TokenSecrets {
   remove(tokenId: string): void {
     const selector = this.#selectors.get(tokenId)
     if (selector === undefined) return
+    this.#version++
     this.#selectors.delete(tokenId)
     const rest = this.#bySelector.get(selector)!.filter((row) => row.tokenId !== tokenId)
     if (rest.length === 0) this.#bySelector.delete(selector)
@@ -26,6 +33,7 @@ export class MemoryTokenSecrets implements TokenSecrets {
   }
 
   close(): void {
+    this.#version++
     this.#bySelector.clear()
     this.#selectors.clear()
   }

@@ -2,6 +2,8 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /** Which secret stands for which token. Only hashes are ever kept; the secret is shown once, to whoever made it. */
 export interface TokenSecrets {
+  /** Grows with every secret that is put or removed: from then on, what `find` said before may no longer hold. */
+  readonly version: number
   /** @param hash - SHA-256 of the secret @returns the token's id */
   find(hash: Buffer): string | undefined
   put(tokenId: string, hash: Buffer): void

@@ -48,6 +48,25 @@ for (const { name, open } of kinds) {
       assert.deepEqual([secrets.find(a), secrets.find(b)], [undefined, 'b'])
     })
 
+    test('have a version that grows with every secret put or removed', (t) => {
+      const secrets = open(t)
+      const versions = [secrets.version]
+      secrets.find(hashSecret(newSecret()))
+      assert.equal(secrets.version, versions[0])
+      secrets.put('t', hashSecret(newSecret()))
+      versions.push(secrets.version)
+      secrets.put('t', hashSecret(newSecret()))
+      versions.push(secrets.version)
+      secrets.remove('t')
+      versions.push(secrets.version)
+      secrets.close()
+      versions.push(secrets.version)
+      assert.deepEqual(
+        versions,
+        [...new Set(versions)].sort((a, b) => a - b),
+      )
+    })
+
     test('keep one secret for a token', (t) => {
       const secrets = open(t)
       t.after(() => secrets.close())

@@ -36,6 +36,7 @@ class SqliteTokenSecrets implements TokenSecrets {
   readonly #remove: StatementSync
   /** Only what is in the table; every write forgets what it touches. */
   readonly #cache = new Map<string, readonly Row[]>()
+  #version = 0
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database
@@ -49,6 +50,10 @@ class SqliteTokenSecrets implements TokenSecrets {
     this.#remove = database.prepare('DELETE FROM token_secret WHERE token = ?')
   }
 
+  get version(): number {
+    return this.#version
+  }
+
   find(hash: Buffer): string | undefined {
     const selector = selectorOf(hash)
     const rows = this.#cache.get(selector) ?? this.#load(selector)
@@ -57,17 +62,22 @@ class SqliteTokenSecrets implements TokenSecrets {
 
   put(tokenId: string, hash: Buffer): void {
     this.#guarded(() => this.#put.run(tokenId, selectorOf(hash), hash))
-    this.#cache.clear()
+    this.#forget()
   }
 
   remove(tokenId: string): void {
     this.#guarded(() => this.#remove.run(tokenId))
-    this.#cache.clear()
+    this.#forget()
   }
 
   close(): void {
-    this.#cache.clear()
+    this.#forget()
     if (this.#database.isOpen) this.#database.close()
+  }
+
+  #forget(): void {
+    this.#version++
+    this.#cache.clear()
   }
 
   #load(selector: string): readonly Row[] {
