@@ -4,6 +4,14 @@ import { connect, type Socket } from 'node:net'
 export interface Load {
   /** Sends these requests, spread over the connections. @returns milliseconds from the first to the last answer */
   run(requests: readonly Buffer[]): Promise<number>
+
+  /**
+   * Sends these requests one after the other at a steady pace, whether or not those before are answered: as strangers
+   * do, who do not wait for each other.
+   *
+   * @returns for each, in the order of the answers, milliseconds from when it was due to its answer
+   */
+  pace(requests: readonly Buffer[], perSecond: number): Promise<Float64Array>
 }
 
 /** Connects anew for each run, untimed: a server may close what was idle between two runs. */
@@ -20,33 +28,90 @@ export function openLoad(port: number, connections: number): Load {
         for (const socket of sockets) socket.destroy()
       }
     },
+    async pace(requests, perSecond) {
+      const sockets = await Promise.all(Array.from({ length: connections }, () => open(port)))
+      try {
+        return await pace(sockets, requests, perSecond)
+      } finally {
+        for (const socket of sockets) socket.destroy()
+      }
+    },
   }
+}
+
+/** A request that finds no connection free waits for one, and its time runs. */
+function pace(
+  sockets: readonly Socket[],
+  requests: readonly Buffer[],
+  perSecond: number,
+): Promise<Float64Array> {
+  return new Promise((resolve, reject) => {
+    const took = new Float64Array(requests.length)
+    const free: Answered[] = []
+    let [due, sent, answered] = [0, 0, 0]
+    const start = performance.now()
+    const dueAt = (index: number) => start + (index / perSecond) * 1000
+    const send = (connection: Answered) => {
+      connection.index = sent
+      connection.socket.write(requests[sent++]!)
+    }
+    for (const socket of sockets) {
+      const connection: Answered = { socket, index: -1 }
+      free.push(connection)
+      onAnswers(socket, reject, () => {
+        took[answered++] = performance.now() - dueAt(connection.index)
+        if (answered === requests.length) resolve(took)
+        else if (sent < due) send(connection)
+        else free.push(connection)
+      })
+    }
+    // Timers are too coarse for it.
+    const tick = () => {
+      while (due < requests.length && dueAt(due) <= performance.now()) {
+        due++
+        if (free.length > 0) send(free.pop()!)
+      }
+      if (due < requests.length) setImmediate(tick)
+    }
+    tick()
+  })
+}
+
+interface Answered {
+  readonly socket: Socket
+  /** Of the request that is under way. */
+  index: number
 }
 
 /** Sends one request after the other until none is left; all connections take from the same. */
 function drive(socket: Socket, waiting: Iterator<Buffer, undefined>): Promise<void> {
   return new Promise((resolve, reject) => {
-    let pending: Buffer | undefined
     const send = () => {
       const next = waiting.next()
       if (next.done === true) resolve()
       else socket.write(next.value)
     }
-    socket.on('data', (chunk: Buffer) => {
-      const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
-      const length = answerLength(bytes)
-      if (length === undefined || bytes.length < length) {
-        pending = bytes
-        return
-      }
-      pending = undefined
-      if (bytes[9] === DIGIT_TWO) send()
-      else reject(new Error(bytes.toString('latin1')))
-    })
-    socket.on('error', reject)
-    socket.on('close', () => reject(new Error('a server closed a connection with a request under way')))
+    onAnswers(socket, reject, send)
     send()
   })
+}
+
+/** Calls back with each whole answer, while one request at a time is under way. */
+function onAnswers(socket: Socket, reject: (reason: Error) => void, onAnswer: () => void): void {
+  let pending: Buffer | undefined
+  socket.on('data', (chunk: Buffer) => {
+    const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
+    const length = answerLength(bytes)
+    if (length === undefined || bytes.length < length) {
+      pending = bytes
+      return
+    }
+    pending = undefined
+    if (bytes[9] === DIGIT_TWO) onAnswer()
+    else reject(new Error(bytes.toString('latin1')))
+  })
+  socket.on('error', reject)
+  socket.on('close', () => reject(new Error('a server closed a connection with a request under way')))
 }
 
 /** Of the status code in `HTTP/1.1 200 OK`. */

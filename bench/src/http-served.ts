@@ -1,6 +1,7 @@
 import { createServer as createBareServer } from 'node:http'
 import { createServer, createLogger, issueToken, MemoryTokenSecrets } from '@castellan/server'
-import { openLive, openMemoryStore } from '@castellan/store'
+import { join } from 'node:path'
+import { openLive, openSqliteStore } from '@castellan/store'
 import { factsOf } from './text.ts'
 import { generateWorld } from './world.ts'
 
@@ -9,6 +10,8 @@ export interface Serving {
   readonly kind: 'castellan' | 'bare'
   readonly grants: number
   readonly seed: number
+  /** Where it may make its database. */
+  readonly folder: string
   readonly answers: Readonly<Record<string, number>>
 }
 
@@ -26,8 +29,8 @@ process.on('message', () => {
 process.on('disconnect', () => process.exit())
 
 /** The whole server over a generated world, with a service's token that may ask about others. */
-async function serveCastellan({ grants, seed }: Serving): Promise<Served> {
-  const live = openLive({ store: openMemoryStore(), now: Date.now })
+async function serveCastellan({ grants, seed, folder }: Serving): Promise<Served> {
+  const live = openLive({ store: await openSqliteStore({ path: join(folder, 'served.db') }), now: Date.now })
   let batch: Parameters<typeof live.change>[0][number][] = []
   for (const add of factsOf(generateWorld(grants, seed))) {
     batch.push({ add })

@@ -103,7 +103,9 @@ machine does falls on both sides. Every answer of every candidate is compared wi
 - **durable**: acknowledged changes a second, each adding one grant, WAL and \`synchronous=FULL\`; the floor is one-row commits of
   bare \`node:sqlite\` with the same settings in the same folder, in turns.
 - **HTTP**: server on one core, load generator on another, 32 connections kept alive; the floor is a bare \`node:http\` server that
-  reads a body of the same size and answers with as many bytes.
+  reads a body of the same size and answers with as many bytes. The facts are in SQLite in the same folder as those of the durable
+  changes. At half of the top rate, requests are sent at a steady pace whether or not those before are answered, and a check is
+  timed from when it was due; changes come over connections of their own.
 `
 
 export function perSecond(rate: number): string {

@@ -4,43 +4,62 @@ import { availableParallelism } from 'node:os'
 import { openIntegerFloor } from '../floors/integers.ts'
 import { openLoad, postRequest, type Load } from '../http-load.ts'
 import type { Served, Serving } from '../http-served.ts'
+import { inScratchFolder } from '../disk.ts'
 import type { Job } from '../job.ts'
-import { interleave, type Runner } from '../measure.ts'
+import { interleave, quantile, type Runner } from '../measure.ts'
 import { drawQuestions, type Questions } from '../questions.ts'
-import { atLeast, number, perSecond, times, type Row } from '../report.ts'
-import { generateWorld } from '../world.ts'
+import { atLeast, atMost, millis, number, perSecond, times, type Row } from '../report.ts'
+import { grantFact } from '../text.ts'
+import { generateWorld, type World } from '../world.ts'
 
 /** Keeps a process on a core; where it is missing, servers and load generator share them all. */
 const PINNER = 'taskset'
 const CORES = availableParallelism()
 const CAN_PIN = CORES > 1 && hasPinner()
 const CONNECTIONS = 32
-/** Questions in one `/v1/check-each`. */
-const EACH = 100
+/** Questions in one `/v1/check-each`: as many as it takes. */
+const EACH = 1000
+const EACH_ANSWERS_MIN = 300_000
+/** Changes that are committed while checks are timed, and the connections they come by. */
+const CHANGES_PER_SECOND = 100
+const CHANGE_CONNECTIONS = 4
+const PACED_SECONDS = 10
+const CHANGES_MAX = CHANGES_PER_SECOND * (PACED_SECONDS + 1)
 
 /** The decision routes over HTTP, beside a bare server on the same core that reads and writes as many bytes. */
 export async function benchHttp(job: Job): Promise<Row[]> {
-  const world = generateWorld(job.grants, job.seed)
-  const questions = drawQuestions(world, openIntegerFloor(world), 'uniform', 20_000, job.seed + 1)
-  if (CAN_PIN) pinToLastCore()
-  const whole = await serve({ kind: 'castellan', grants: job.grants, seed: job.seed, answers: {} })
-  const one = requestsOf(questions, whole.token)
-  const each = eachRequestsOf(questions, whole.token)
-  // Asked first, so that the bare server can answer at the same length.
-  const answers = {
-    '/v1/check': await bodyBytes(whole, one[0]!),
-    '/v1/check-each': await bodyBytes(whole, each[0]!),
-  }
-  const bare = await serve({ kind: 'bare', grants: job.grants, seed: job.seed, answers })
-  const race = { whole, bare, rounds: job.quick ? 4 : 20, grants: number(job.grants) }
-  try {
-    return [
-      await row('POST /v1/check', { ...race, requests: one, wanted: 0.6 }),
-      await row(`POST /v1/check-each, ${EACH} questions`, { ...race, requests: each }),
-    ]
-  } finally {
-    for (const server of [whole, bare]) server.close()
-  }
+  return inScratchFolder(job.folder, async (folder) => {
+    const world = generateWorld(job.grants, job.seed)
+    const questions = drawQuestions(world, openIntegerFloor(world), 'uniform', 20_000, job.seed + 1)
+    if (CAN_PIN) pinToLastCore()
+    const serving = { grants: job.grants, seed: job.seed, folder }
+    const whole = await serve({ ...serving, kind: 'castellan', answers: {} })
+    const one = requestsOf(questions, whole.token)
+    const each = eachRequestsOf(questions, whole.token)
+    // Asked first, so that the bare server can answer at the same length.
+    const answers = {
+      '/v1/check': await bodyBytes(whole, one[0]!),
+      '/v1/check-each': await bodyBytes(whole, each[0]!),
+    }
+    const bare = await serve({ ...serving, kind: 'bare', answers })
+    const race = { whole, bare, rounds: job.quick ? 4 : 20 }
+    const grants = number(job.grants)
+    try {
+      const checks = await run({ ...race, requests: one })
+      const eaches = await run({ ...race, requests: each })
+      return [
+        checkRow(grants, checks),
+        eachRow(grants, eaches),
+        await pacedRow(grants, whole, one, {
+          perSecond: checks.rate / 2,
+          seconds: job.quick ? 3 : PACED_SECONDS,
+          changes: changeRequestsOf(world, whole.token),
+        }),
+      ]
+    } finally {
+      for (const server of [whole, bare]) server.close()
+    }
+  })
 }
 
 interface Race {
@@ -48,13 +67,19 @@ interface Race {
   readonly bare: Server
   readonly requests: readonly Buffer[]
   readonly rounds: number
-  readonly grants: string
-  readonly wanted?: number
 }
 
-async function row(measure: string, { whole, bare, requests, rounds, grants, wanted }: Race): Promise<Row> {
-  const take = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, index) => requests[(from + index) % requests.length]!)
+interface Outcome {
+  /** Requests a second. */
+  readonly rate: number
+  readonly bareRate: number
+  readonly ratio: number
+  /** The same by processor time: what a request costs its server does not depend on who else wants the core. */
+  readonly costRatio: number
+}
+
+async function run({ whole, bare, requests, rounds }: Race): Promise<Outcome> {
+  const take = (from: number, to: number) => takeOf(requests, from, to)
   const runners: Runner[] = [
     { name: 'this', run: (from, to) => whole.load.run(take(from, to)) },
     { name: 'bare', run: (from, to) => bare.load.run(take(from, to)) },
@@ -64,18 +89,78 @@ async function row(measure: string, { whole, bare, requests, rounds, grants, wan
   const before = await Promise.all([whole.spent(), bare.spent()])
   const rates = await interleave(runners, { rounds, perRound, from: 3 * perRound })
   const [own, floor] = [(await whole.spent()) - before[0], (await bare.spent()) - before[1]]
-  const ratio = rates.get('this')!.over('bare')
-  const result = {
-    measure: CAN_PIN ? measure : `${measure} (cores shared)`,
-    grants,
-    castellan: perSecond(rates.get('this')!.rate),
-    floor: `bare node:http ${perSecond(rates.get('bare')!.rate)}`,
-    // What a request costs its server does not depend on who else wants the core.
-    ratio: `${times(ratio)} bare, by processor time ${times(floor / own)}`,
+  return {
+    rate: rates.get('this')!.rate,
+    bareRate: rates.get('bare')!.rate,
+    ratio: rates.get('this')!.over('bare'),
+    costRatio: floor / own,
   }
-  return wanted === undefined
-    ? result
-    : { ...result, target: atLeast(ratio, wanted, `≥ ${wanted * 100} % of bare`) }
+}
+
+/** As many of these as are asked for, from the beginning again at the end. */
+function takeOf(requests: readonly Buffer[], from: number, to: number): Buffer[] {
+  return Array.from({ length: to - from }, (_, index) => requests[(from + index) % requests.length]!)
+}
+
+function checkRow(grants: string, { rate, bareRate, ratio, costRatio }: Outcome): Row {
+  return {
+    measure: named('POST /v1/check'),
+    grants,
+    castellan: perSecond(rate),
+    floor: `bare node:http ${perSecond(bareRate)}`,
+    ratio: `${times(ratio)} bare, by processor time ${times(costRatio)}`,
+    target: atLeast(ratio, 0.6, '≥ 60 % of bare'),
+  }
+}
+
+function eachRow(grants: string, { rate, bareRate, costRatio }: Outcome): Row {
+  return {
+    measure: named(`POST /v1/check-each, ${number(EACH)} questions`),
+    grants,
+    castellan: `${perSecond(rate * EACH)} answers`,
+    floor: `bare node:http ${perSecond(bareRate)}`,
+    ratio: `by processor time ${times(costRatio)} bare`,
+    target: atLeast(rate * EACH, EACH_ANSWERS_MIN, `≥ ${perSecond(EACH_ANSWERS_MIN)} answers`),
+  }
+}
+
+interface Pace {
+  readonly perSecond: number
+  readonly seconds: number
+  /** At least enough for these seconds and one more. */
+  readonly changes: readonly Buffer[]
+}
+
+/** How long a check takes while facts change, asked by many who do not wait for each other. */
+async function pacedRow(
+  grants: string,
+  { load, port }: Server,
+  checks: readonly Buffer[],
+  { perSecond: rate, seconds, changes }: Pace,
+): Promise<Row> {
+  const changing = openLoad(port, CHANGE_CONNECTIONS)
+  const asked = takeOf(checks, 0, Math.round(rate * seconds))
+  const alone = await load.pace(asked, rate)
+  // The first changes find code that never ran.
+  await changing.pace(changes.slice(0, CHANGES_PER_SECOND), CHANGES_PER_SECOND)
+  const [took, changed] = await Promise.all([
+    load.pace(asked, rate),
+    changing.pace(changes.slice(CHANGES_PER_SECOND, CHANGES_PER_SECOND * (seconds + 1)), CHANGES_PER_SECOND),
+  ])
+  const p99 = quantile(took, 0.99)
+  return {
+    measure: named(
+      `POST /v1/check, p99 at ${perSecond(rate)}, half of the top rate, with ${CHANGES_PER_SECOND} changes/s`,
+    ),
+    grants,
+    castellan: `${millis(p99)} (p50 ${millis(quantile(took, 0.5))}); a change p50 ${millis(quantile(changed, 0.5))}`,
+    floor: `without changes ${millis(quantile(alone, 0.99))} (p50 ${millis(quantile(alone, 0.5))})`,
+    target: atMost(p99, 10, '< 10 ms'),
+  }
+}
+
+function named(measure: string): string {
+  return CAN_PIN ? measure : `${measure} (cores shared)`
 }
 
 function requestsOf({ count, decode }: Questions, token: string): Buffer[] {
@@ -90,6 +175,16 @@ function eachRequestsOf({ count, decode }: Questions, token: string): Buffer[] {
     const { actors, permissions } = decode(request * EACH, (request + 1) * EACH)
     const checks = actors.map((actor, index) => ({ actor, permission: permissions[index] }))
     return postRequest('/v1/check-each', JSON.stringify({ checks }), token)
+  })
+}
+
+/** Grants in the service's own name, each a new one. */
+function changeRequestsOf(world: World, token: string): Buffer[] {
+  return Array.from({ length: CHANGES_MAX }, (_, index) => {
+    const { permission } = grantFact(world, index)
+    const { issuer: holder } = grantFact(world, world.grants - 1 - index)
+    const add = { kind: 'grant', issuer: 'user:service', holder, permission, extra: {} }
+    return postRequest('/v1/changes', JSON.stringify({ changes: [{ add }] }), token)
   })
 }
 
