@@ -6,13 +6,28 @@
  */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  const object = value as Readonly<Record<string, unknown>>
   let text = ''
-  for (const key of Object.keys(object).sort()) {
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item)}`
+    return `[${text}]`
+  }
+  const object = value as Readonly<Record<string, unknown>>
+  for (const key of inOrder(Object.keys(object))) {
     const member = object[key]
     if (member === undefined) continue
     text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`
   }
   return `{${text}}`
+}
+
+/** Facts have few fields, which are in order sooner by hand. */
+function inOrder(keys: string[]): string[] {
+  if (keys.length > 10) return keys.sort()
+  for (let next = 1; next < keys.length; next++) {
+    const key = keys[next]!
+    let at = next
+    for (; at > 0 && keys[at - 1]! > key; at--) keys[at] = keys[at - 1]!
+    keys[at] = key
+  }
+  return keys
 }

@@ -105,7 +105,8 @@ export interface HashedCommit {
  */
 export function hashEntry(previous: string, commit: Commit): HashedCommit {
   const effects = canonicalJson(commit.effects)
-  const start = canonicalJson([previous, commit.revision, commit.time, commit.actor, commit.reason])
+  // Of a list of texts and numbers there is only one JSON.
+  const start = JSON.stringify([previous, commit.revision, commit.time, commit.actor, commit.reason])
   return { effects, hash: hash('sha256', `${start.slice(0, -1)},${effects}]`) }
 }
 
