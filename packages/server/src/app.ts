@@ -11,14 +11,14 @@ import { docsRoutes } from './routes/docs.ts'
 import { grantRoutes } from './routes/grants.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
+import { journalRoutes } from './routes/journal.ts'
 import { questionRoutes } from './routes/questions.ts'
 import { answerRoute, type Bindings, type Request, type Route, type RouteDoc } from './routes/route.ts'
 import { resourceRoutes } from './routes/resources.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
 
-/** Every route but the decision routes. */
-export const ROUTES: readonly Route[] = [
+const ROUTES: readonly Route[] = [
   ...questionRoutes,
   ...changeRoutes,
   ...grantRoutes,
@@ -27,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   ...tokenRoutes,
   ...resourceRoutes,
   ...catalogRoutes,
+  ...journalRoutes,
   ...healthRoutes,
   ...docsRoutes(readOpenApi),
 ]
