@@ -147,6 +147,11 @@ export class PageRun implements AsyncDisposable {
       },
       ...(body === undefined ? {} : { body }),
     })
+    if (response.headers.get('content-type') === 'text/event-stream') {
+      const said = this.#asWritten(await readEvents(response, answer.trimEnd().split('\n\n').length))
+      const request = block.text.slice(0, block.text.length - answer.length)
+      return plain(said) === plain(answer) ? undefined : { block, text: request + said }
+    }
     const actual: unknown = await response.json()
     if (response.status === status && isSameJson(JSON.parse(answer), actual)) return undefined
     const request = block.text.slice(0, block.text.indexOf('HTTP/1.1'))
@@ -313,6 +318,17 @@ class Server {
   }
 }
 
+/** So many events of a stream that does not end, without the signs of life between them. */
+async function readEvents(response: Response, count: number): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true }).replaceAll(/^:.*\n\n/gm, '')
+    if (text.split('\n\n').length > count) break
+  }
+  return `${text.split('\n\n').slice(0, count).join('\n\n')}\n`
+}
+
 interface Step {
   /** Lines joined, without the prompts. */
   readonly command: string
@@ -343,6 +359,7 @@ function isMatch(expected: string, actual: string): boolean {
 const CHANGING: readonly (readonly [RegExp, string])[] = [
   [/cst_[\w-]{43}/g, '<secret>'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>'],
+  [/"time":\d+(?:\.\d+)?/g, '"time":<time>'],
   [/\b[0-9a-f]{64}\b/g, '<hash>'],
   [/\b[0-9a-f]{24}\b/g, '<id>'],
   [/\d+\.\d+ ms/g, '<span>'],

@@ -17,6 +17,7 @@ export type EdgeCode =
   | 'MEMBER_UNKNOWN'
   | 'RESOURCE_UNKNOWN'
   | 'ID_TAKEN'
+  | 'FOLLOWERS_FULL'
   | 'METHOD_NOT_ALLOWED'
   | 'REQUEST_TIMEOUT'
   | 'BODY_TOO_LARGE'
@@ -67,6 +68,7 @@ export const MEANINGS = {
   STORE_CLOSED: { status: 503, title: 'the store is closed' },
   STORE_FAILED: { status: 503, title: 'the store failed' },
   FOLLOWER_SLOW: { status: 503, title: 'the follower fell behind' },
+  FOLLOWERS_FULL: { status: 503, title: 'as many follow as may' },
   STORE_FULL: { status: 507, title: 'the store is full' },
 
   REQUEST_INVALID: { status: 400, title: 'the request is not valid HTTP' },

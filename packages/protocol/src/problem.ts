@@ -51,6 +51,8 @@ const HINT_INTERNAL = 'try again; if it stays, give the operator this requestId'
 
 const HINTS: Partial<Record<ProblemCode, string>> = {
   RULE_FAILED: 'nothing was decided: ask the operator to mend the rule, with this requestId',
+  FOLLOWER_SLOW: 'connect again with `Last-Event-ID`, and you go on where this ended',
+  FOLLOWERS_FULL: 'try again later',
   STORE_FULL: 'nothing was kept: the operator must make room on the disk',
 }
 

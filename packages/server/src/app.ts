@@ -13,10 +13,18 @@ import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { journalRoutes } from './routes/journal.ts'
 import { questionRoutes } from './routes/questions.ts'
-import { answerRoute, type Bindings, type Request, type Route, type RouteDoc } from './routes/route.ts'
+import {
+  answerRoute,
+  Streamed,
+  type Bindings,
+  type Request,
+  type Route,
+  type RouteDoc,
+} from './routes/route.ts'
 import { resourceRoutes } from './routes/resources.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
+import { watchRoutes } from './routes/watch.ts'
 
 const ROUTES: readonly Route[] = [
   ...questionRoutes,
@@ -28,6 +36,7 @@ const ROUTES: readonly Route[] = [
   ...resourceRoutes,
   ...catalogRoutes,
   ...journalRoutes,
+  ...watchRoutes,
   ...healthRoutes,
   ...docsRoutes(readOpenApi),
 ]
@@ -49,17 +58,33 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
   for (const definition of ROUTES) {
     app.on(definition.method, honoPath(definition.path), async (request) => {
       const { status = 200, headers = {}, body } = await answerRoute(definition, request, context)
-      const isWritten = typeof body === 'string' || body instanceof ReadableStream
-      return request.body(isWritten ? body : JSON.stringify(body), status, {
+      const head = {
         'Cache-Control': 'no-store',
         ...headers,
         'Content-Type': definition.type ?? 'application/json',
-      })
+      }
+      if (body instanceof Streamed) return stream(request, status, head, body)
+      const isWritten = typeof body === 'string' || body instanceof ReadableStream
+      return request.body(isWritten ? body : JSON.stringify(body), status, head)
     })
   }
   app.onError((error, request) => refuse(request, error, context))
   app.notFound((request) => refuseRoute(request, context))
   return app
+}
+
+/** Past the framework, whose streams do not tell when the other side stops taking in. */
+function stream(
+  request: Request,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  { start }: Streamed,
+): Response {
+  const { incoming, outgoing } = request.env
+  outgoing.writeHead(status, headers)
+  if (incoming.method === 'HEAD') outgoing.end()
+  else start(outgoing)
+  return RESPONSE_ALREADY_SENT
 }
 
 function refuseRoute(request: Request, context: Context): Response {

@@ -1,4 +1,5 @@
 import type { Bearers, Callers } from './caller.ts'
+import type { Followers } from './journal/followers.ts'
 import type { Questions, Live } from './live.ts'
 import type { Logger } from './edge/log.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
@@ -10,6 +11,7 @@ export interface Context {
   readonly tokens: TokenSecrets
   readonly bearers: Bearers
   readonly callers: Callers
+  readonly followers: Followers
   readonly log: Logger
   /** Milliseconds since 1970, UTC. A client never says what time it is. */
   readonly now: () => number

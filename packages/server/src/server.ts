@@ -16,6 +16,7 @@ import { answerDecision, DECISIONS, decisionMisuse } from './decisions.ts'
 import { createLogger, type Logger } from './edge/log.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendProblem, sendRawProblem } from './edge/send.ts'
+import { Followers, type FollowerLimits } from './journal/followers.ts'
 import type { Live } from './live.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
 
@@ -32,7 +33,7 @@ export interface ServerOptions {
 }
 
 /** What arrives from outside is bounded. */
-export interface ServerLimits {
+export interface ServerLimits extends FollowerLimits {
   /** Largest body of a request, in bytes. Bounds what one caller makes us hold. Default 262,144. */
   readonly bodyBytesMax: number
   /** Largest head of a request, in bytes. Default 16,384. */
@@ -45,6 +46,14 @@ export interface ServerLimits {
   readonly idleMs: number
   /** Open connections. Each takes some 20 KiB; the next one is closed at once. Default 16,384. */
   readonly connectionsMax: number
+  /** Who may follow the journal at once. Each takes a connection; the next one is answered 503. Default 1,000. */
+  readonly followersMax: number
+  /** Bytes of events that followers have not taken in, all of them together, each event once. Beyond it whoever waits longest is cut off; for 5 seconds more it is told why. Default 67,108,864. */
+  readonly followersBytesMax: number
+  /** For a follower that takes nothing in, in milliseconds. Up to 64 KiB are held for it, and one event. Default 30,000. */
+  readonly followerStallMs: number
+  /** Between two signs of life to a follower, in milliseconds; with each its right is looked at. Default 15,000. */
+  readonly heartbeatMs: number
 }
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -54,6 +63,10 @@ export const SERVER_LIMITS: ServerLimits = {
   requestMs: 30_000,
   idleMs: 10_000,
   connectionsMax: 16_384,
+  followersMax: 1_000,
+  followersBytesMax: 67_108_864,
+  followerStallMs: 30_000,
+  heartbeatMs: 15_000,
 }
 
 export interface ListenOptions {
@@ -83,18 +96,21 @@ export function createServer(options: ServerOptions): Server {
 
 class CastellanServer implements Server {
   readonly #http: HttpServer
+  readonly #followers: Followers
   #isStopping = false
   #closing: Promise<void> | undefined
 
   constructor({ live, tokens, log = createLogger(), now = Date.now, limits }: ServerOptions) {
     const bounds = { ...SERVER_LIMITS, ...limits }
     const { engine } = live
+    this.#followers = new Followers(live, bounds)
     const context = {
       live,
       engine,
       tokens,
       bearers: new Bearers(tokens),
       callers: new Callers(engine),
+      followers: this.#followers,
       log,
       now,
       bodyBytesMax: bounds.bodyBytesMax,
@@ -125,6 +141,8 @@ class CastellanServer implements Server {
 
   async #drain(graceMs: number): Promise<void> {
     this.#isStopping = true
+    // They would never end by themselves.
+    this.#followers.stop()
     if (!this.#http.listening) return
     const closed = once(this.#http, 'close')
     this.#http.close()

@@ -45,6 +45,14 @@ export const journalQuery = z.strictObject({
   ...readQuery.shape,
 })
 
+export const watchQuery = z.strictObject({
+  ...entryFilter,
+  from: digits.optional().describe('only what comes after this revision; default: from now on'),
+})
+export const watchAnswer = text.describe(
+  'an event `change` for each entry, its revision in `id`; `error` with a problem document, or `end`, comes last',
+)
+
 export const journalAnswer = pageOf(entryView).extend({
   head: hash.describe('of the last entry there is: kept elsewhere, it shows a rewritten journal'),
 })

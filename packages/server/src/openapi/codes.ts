@@ -63,7 +63,7 @@ export const NOT_OF_ROUTES = [
   'STORE_NEWER',
   'STORE_MISSING',
   'JOURNAL_BROKEN',
-  // No route is there yet that can say these.
+  // It ends a stream that was answered with 200 long before.
   'FOLLOWER_SLOW',
 ] as const satisfies readonly ProblemCode[]
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { EdgeError, parseBody, parseShape, type ProblemCode } from '@castellan/protocol'
 import type { Context as HonoContext } from 'hono'
 import type { z } from '@hono/zod-openapi'
@@ -66,6 +66,17 @@ interface Asked<Body, Query> {
   readonly query: Query
   /** What stands for a name of the path. */
   readonly params: Readonly<Record<string, string>>
+  readonly headers: IncomingHttpHeaders
+}
+
+/** A body that goes on for as long as someone listens. */
+export class Streamed {
+  /** Given a response whose head is written, and from then on the one who writes it. */
+  readonly start: (response: ServerResponse) => void
+
+  constructor(start: (response: ServerResponse) => void) {
+    this.start = start
+  }
 }
 
 export interface Answer {
@@ -73,7 +84,7 @@ export interface Answer {
   readonly status?: Status
   readonly headers?: Readonly<Record<string, string>>
   /** An object goes as JSON; text and streams as what the route says they are. */
-  readonly body: object | string | ReadableStream<Uint8Array>
+  readonly body: object | string | ReadableStream<Uint8Array> | Streamed
 }
 
 /** Keeps the types of one route together; a list of routes needs them no more. */
@@ -89,7 +100,8 @@ export async function answerRoute(definition: Route, request: Request, context: 
   const query = readQuery(definition, incoming)
   const body = await readRouteBody(definition, incoming, context)
   const caller = tokenId === undefined ? NOBODY : context.callers.get(tokenId, context.now())
-  return definition.handle({ caller, body, query, params: readParams(definition.path, incoming) }, context)
+  const params = readParams(definition.path, incoming)
+  return definition.handle({ caller, body, query, params, headers: incoming.headers }, context)
 }
 
 /** Read from the path as it was sent: a `%2F` is part of a name and no slash. @throws {EdgeError} REQUEST_INVALID */
