@@ -350,6 +350,7 @@ const CASES: readonly Case[] = [
     admin: 200,
     absent: { path: '/v1/resources/a:9' },
   },
+  { route: 'GET /v1/facts', opens: ['castellan:check', 200], stranger: 403, admin: 200 },
   { route: 'GET /v1/journal', opens: ['castellan:journal', 200], stranger: 403, admin: 200 },
   { route: 'GET /v1/watch', opens: ['castellan:journal', 200], stranger: 403, admin: 200 },
   { route: 'GET /v1/me', stranger: 200, admin: 200 },

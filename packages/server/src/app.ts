@@ -8,6 +8,7 @@ import { writeOpenApi, type OpenApi } from './openapi/document.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { factRoutes } from './routes/facts.ts'
 import { grantRoutes } from './routes/grants.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -34,6 +35,7 @@ const ROUTES: readonly Route[] = [
   ...groupRoutes,
   ...tokenRoutes,
   ...resourceRoutes,
+  ...factRoutes,
   ...catalogRoutes,
   ...journalRoutes,
   ...watchRoutes,

@@ -1,5 +1,6 @@
 import type { Fact, FactKey } from '@castellan/engine'
 import { z } from 'zod'
+import { pageOf, paging, readQuery } from './paging.ts'
 import { actor, holder, id, instant, issuer, json, permission, reason, text } from './values.ts'
 
 const token = z.strictObject({
@@ -55,7 +56,30 @@ export const factKeyShape = z
   .discriminatedUnion('kind', [...others, token.extend({ issuer: issuer.nullish() })])
   .meta({ examples: [{ kind: 'user', id: 'zoe' }] })
 
+export const factKind = z.enum([
+  'namespace',
+  'user',
+  'group',
+  'app',
+  'token',
+  'resource',
+  'member',
+  'grant',
+  'suspension',
+])
+export const factsQuery = z.strictObject({
+  kind: factKind
+    .optional()
+    .describe(
+      'default: all of them, each after what it names; but resources may come before what they lie in',
+    ),
+  ...paging,
+  ...readQuery.shape,
+})
+export const factsAnswer = pageOf(factShape)
+
 // Every kind of the engine has its shape here, and no other: a kind that one of them lacks does not compile.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
 export const FACTS_AGREE: Same<z.output<typeof factShape>['kind'], Fact['kind']> = true
 export const KEYS_AGREE: Same<z.output<typeof factKeyShape>['kind'], FactKey['kind']> = true
+export const KINDS_AGREE: Same<z.output<typeof factKind>, Fact['kind']> = true

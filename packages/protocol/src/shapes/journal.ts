@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { factShape } from './facts.ts'
+import { factKind, factShape } from './facts.ts'
 import { pageOf, paging, readQuery } from './paging.ts'
 import { actor, digits, instant, permission, reason, text } from './values.ts'
 
@@ -28,10 +28,7 @@ export const entryFilter = {
     .optional()
     .describe('entries that touch this party: a user, group, app or token, or an app acting for a user'),
   permission: permission.optional().describe('entries that touch grants or resources of it or beneath it'),
-  kind: z
-    .enum(['namespace', 'user', 'group', 'app', 'token', 'resource', 'member', 'grant', 'suspension'])
-    .optional()
-    .describe('entries that touch facts of this kind'),
+  kind: factKind.optional().describe('entries that touch facts of this kind'),
 }
 
 export const journalQuery = z.strictObject({
