@@ -23,7 +23,7 @@ export const planGrant: Planner = async (session, target, input) => {
   const reason = input.text('reason')
   const grant: GrantFact = {
     kind: 'grant',
-    issuer: await getCaller(target, '--as'),
+    issuer: await target.whoAmI(),
     holder: input.text('to') ?? '',
     permission: input.arg(0),
     extra: extra === undefined ? {} : parseExtra(extra),
@@ -42,7 +42,7 @@ export const planRevoke: Planner = async (_session, target, input) => {
   const holder = input.text('from') ?? ''
   const issuer = input.text('issuer')
   const caller = issuer ?? (await target.whoAmI())
-  const own = caller === undefined ? [] : await listGrants(target, { holder, permission, issuer: caller })
+  const own = await listGrants(target, { holder, permission, issuer: caller })
   const chosen =
     own.length > 0 || issuer !== undefined ? own : await listGrants(target, { holder, permission })
   return {
@@ -55,7 +55,7 @@ export const planRevoke: Planner = async (_session, target, input) => {
 }
 
 export const planGroupCreate: Planner = async (_session, target, input) => {
-  const owner = input.text('owner') ?? (await getCaller(target, '--owner'))
+  const owner = input.text('owner') ?? (await target.whoAmI())
   return {
     changes: [{ add: { kind: 'group', id: bareId('group', input.arg(0)), owner } }],
     ...withReason(input),
@@ -73,7 +73,7 @@ export const planGroupRemove: Planner = async (_session, _target, input) => ({
 })
 
 export const planGroupLeave: Planner = async (_session, target, input) => {
-  const member = await getCaller(target, '--as')
+  const member = await target.whoAmI()
   if (!member.startsWith('user:'))
     throw usageError(`${member} is no member of groups`, 'say who leaves with `--as user:<id>`')
   return {
@@ -112,7 +112,7 @@ export const planTokenRevoke: Planner = async (_session, _target, input) => ({
 export const planResourceCreate: Planner = async (_session, target, input) => {
   const parent = input.text('parent')
   const name = input.text('name')
-  const owner = input.text('owner') ?? (await getCaller(target, '--owner'))
+  const owner = input.text('owner') ?? (await target.whoAmI())
   return {
     changes: [
       {
@@ -187,25 +187,14 @@ async function listGrants(target: Target, filter: GrantFilter): Promise<GrantFac
   return grants
 }
 
-/** In whose name something is made. */
-async function getCaller(target: Target, flag: string): Promise<string> {
-  const caller = await target.whoAmI()
-  if (caller === undefined)
-    throw usageError(
-      'the server does not say whom the token is for',
-      `name the user with \`${flag} user:<id>\``,
-    )
-  return caller
-}
-
 function memberKeys(input: Input): readonly (FactKey & { readonly kind: 'member' })[] {
   const [group = '', ...members] = input.args
   return members.map((member) => ({ kind: 'member', group: bareId('group', group), member }))
 }
 
 async function getResource(target: Target, permission: string): Promise<ResourceFact> {
-  const fact = await target.fact({ kind: 'resource', permission })
-  if (fact?.kind !== 'resource')
+  const fact = await target.findResource(permission)
+  if (fact === undefined)
     throw new CommandError(
       'USAGE',
       `resource \`${permission}\` does not exist`,

@@ -1,26 +1,27 @@
-import type { Fact, FactKind, GrantFact } from '@castellan/engine'
+import type { GrantFact } from '@castellan/engine'
 import type { Handler } from '../command.ts'
-import { CommandError } from '../exit.ts'
+import { codeOf, CommandError } from '../exit.ts'
 import { bareId } from '../plan.ts'
 import { renderTable } from '../render/table.ts'
 import { clean, count } from '../render/words.ts'
 import type { Session } from '../session.ts'
+import type { Target } from '../target/target.ts'
 
 export const userList: Handler = async (session) => {
-  const suspended = await suspendedParties(session)
-  const users = await collect(session, 'user')
-  await printList(
-    session,
-    users.map((user) => ({ ...bare(user), suspended: suspended.has(`user:${user.id}`) })),
-    ['user', 'name', ''],
-    (user) => [user.id, user.name ?? user.id, user.suspended ? 'suspended' : ''],
-  )
+  const target = await session.target('read')
+  const users = await Array.fromAsync(target.users())
+  await printList(session, users.map(bare), ['user', 'name', ''], (user) => [
+    user.id,
+    user.name ?? user.id,
+    user.suspended ? 'suspended' : '',
+  ])
   return undefined
 }
 
 export const groupList: Handler = async (session) => {
-  const members = Map.groupBy(await collect(session, 'member'), (member) => member.group)
-  const groups = await collect(session, 'group')
+  const target = await session.target('read')
+  const groups = await Array.fromAsync(target.groups())
+  const members = Map.groupBy(await Array.fromAsync(target.members()), (member) => member.group)
   await printList(
     session,
     groups.map((group) => ({ ...bare(group), members: members.get(group.id)?.length ?? 0 })),
@@ -34,19 +35,16 @@ export const groupShow: Handler = async (session, input) => {
   const { screen } = session
   const target = await session.target('read')
   const id = bareId('group', input.arg(0))
-  const fact = await target.fact({ kind: 'group', id })
-  if (fact?.kind !== 'group')
+  const fact = await target.findGroup(id)
+  if (fact === undefined)
     throw new CommandError('USAGE', `group \`${id}\` does not exist`, 'see `castellan group list`')
-  const members = (await collect(session, 'member'))
-    .filter((member) => member.group === id)
-    .map((member) => member.member)
-  const grants: GrantFact[] = []
-  for await (const grant of target.grants({ holder: `group:${id}` })) grants.push(grant)
+  const members = (await Array.fromAsync(target.members(id))).map(({ member }) => member)
+  const grants = await grantsTo(target, `group:${id}`)
   if (screen.json) {
     await screen.printJson({
       ...bare(fact),
       members,
-      grants: grants.map(bare),
+      ...(grants && { grants: grants.map(bare) }),
       revision: await target.revision(),
     })
     return undefined
@@ -55,16 +53,25 @@ export const groupShow: Handler = async (session, input) => {
   await screen.print(
     `${count(members.length, 'member')}${members.length === 0 ? '' : `: ${members.join(', ')}`}`,
   )
-  await screen.print(count(grants.length, 'grant'))
-  for (const grant of grants) await screen.print(`  ${clean(grant.permission)}, by ${grant.issuer}`)
+  if (grants === undefined) screen.note('what is granted to it is for who manages it to see')
+  else await screen.print(count(grants.length, 'grant'))
+  for (const grant of grants ?? []) await screen.print(`  ${clean(grant.permission)}, by ${grant.issuer}`)
   return undefined
 }
 
+/** Undefined for a member who may see the group and not this. */
+async function grantsTo(target: Target, holder: string): Promise<GrantFact[] | undefined> {
+  try {
+    return await Array.fromAsync(target.grants({ holder }))
+  } catch (error) {
+    if (codeOf(error) === 'FORBIDDEN') return undefined
+    throw error
+  }
+}
+
 export const resourceList: Handler = async (session, input) => {
-  const prefix = input.args[0]
-  const resources = (await collect(session, 'resource')).filter(
-    ({ permission }) => prefix === undefined || permission === prefix || permission.startsWith(`${prefix}:`),
-  )
+  const target = await session.target('read')
+  const resources = await Array.fromAsync(target.resources(input.args[0]))
   await printList(session, resources.map(bare), ['resource', 'owner', 'in', 'name'], (resource) => [
     resource.permission,
     resource.owner,
@@ -75,20 +82,15 @@ export const resourceList: Handler = async (session, input) => {
 }
 
 export const tokenList: Handler = async (session) => {
-  const suspended = await suspendedParties(session)
-  const tokens = await collect(session, 'token')
-  await printList(
-    session,
-    tokens.map((token) => ({ ...bare(token), suspended: suspended.has(`token:${token.id}`) })),
-    ['token', 'for', 'holds', 'until', ''],
-    (token) => [
-      token.id,
-      token.issuer,
-      token.full ? 'all that its issuer holds' : 'what was granted to it',
-      token.expiresAt ?? '',
-      token.suspended ? 'suspended' : '',
-    ],
-  )
+  const target = await session.target('read')
+  const tokens = await Array.fromAsync(target.tokens())
+  await printList(session, tokens.map(bare), ['token', 'for', 'holds', 'until', ''], (token) => [
+    token.id,
+    token.issuer,
+    token.full ? 'all that its issuer holds' : 'what was granted to it',
+    token.expiresAt ?? '',
+    token.suspended ? 'suspended' : '',
+  ])
   return undefined
 }
 
@@ -97,21 +99,6 @@ export const rules: Handler = async (session) => {
   const all = await target.rules()
   await printList(session, all, ['kind', 'rule', 'what it does'], (rule) => [rule.kind, rule.id, rule.doc])
   return undefined
-}
-
-async function suspendedParties(session: Session): Promise<ReadonlySet<string>> {
-  return new Set((await collect(session, 'suspension')).map((suspension) => suspension.of))
-}
-
-async function collect<Kind extends FactKind>(
-  session: Session,
-  kind: Kind,
-): Promise<Extract<Fact, { kind: Kind }>[]> {
-  const target = await session.target('read')
-  const found: Extract<Fact, { kind: Kind }>[] = []
-  for await (const fact of target.facts(kind))
-    if (fact.kind === kind) found.push(fact as Extract<Fact, { kind: Kind }>)
-  return found
 }
 
 /** The list already says of what kind its items are. */

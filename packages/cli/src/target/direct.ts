@@ -1,32 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  compareText,
-  FACT_KINDS,
   ForbiddenError,
-  keyParts,
+  isAtOrBeneath,
   type Asking,
   type AuthorizedQuestion,
   type Change,
   type ChangeOptions,
   type Engine,
   type Fact,
-  type FactKey,
   type FactKind,
   type GrantFact,
+  type GroupFact,
   type JournalEntry,
+  type MemberFact,
   type Paging,
   type Question,
   type ResourceFact,
   type RuleEntry,
+  type TokenFact,
+  type UserFact,
 } from '@castellan/engine'
 import type { Questions, Verification } from '@castellan/store'
 import { codeOf, CommandError } from '../exit.ts'
+import { inOrder, parentsFirst } from './order.ts'
 import {
   BatchError,
   type Changed,
   type ChangeWish,
   type GrantFilter,
   type NewToken,
+  type Suspendable,
   type Target,
   type TokenWish,
 } from './target.ts'
@@ -151,15 +154,43 @@ export class DirectTarget implements Target {
     }
   }
 
-  async fact(key: FactKey): Promise<Fact | undefined> {
-    return this.#engine.fact(key)
+  async findGroup(id: string): Promise<GroupFact | undefined> {
+    return this.#engine.fact({ kind: 'group', id }) as GroupFact | undefined
   }
 
-  async *facts(kind?: FactKind): AsyncGenerator<Fact> {
+  async findResource(permission: string): Promise<ResourceFact | undefined> {
+    return this.#engine.fact({ kind: 'resource', permission }, this.#asking()) as ResourceFact | undefined
+  }
+
+  async *facts(): AsyncGenerator<Fact> {
     this.#authorizeFacts()
-    const stored = kind === undefined ? this.#ground.database?.facts() : undefined
-    if (stored === undefined) yield* inOrder(this.#engine.facts(kind))
+    const stored = this.#ground.database?.facts()
+    if (stored === undefined) yield* inOrder(this.#engine.facts())
     else yield* parentsFirst(stored)
+  }
+
+  async *users(): AsyncGenerator<UserFact & Suspendable> {
+    for (const user of this.#all<UserFact>('user'))
+      yield { ...user, suspended: this.#isSuspended(`user:${user.id}`) }
+  }
+
+  async *groups(): AsyncGenerator<GroupFact> {
+    yield* this.#all<GroupFact>('group')
+  }
+
+  async *members(group: string | undefined): AsyncGenerator<MemberFact> {
+    for (const member of this.#all<MemberFact>('member'))
+      if (group === undefined || member.group === group) yield member
+  }
+
+  async *tokens(): AsyncGenerator<TokenFact & Suspendable> {
+    for (const token of this.#all<TokenFact>('token'))
+      yield { ...token, suspended: this.#isSuspended(`token:${token.id}`) }
+  }
+
+  async *resources(prefix: string | undefined): AsyncGenerator<ResourceFact> {
+    for (const resource of this.#all<ResourceFact>('resource'))
+      if (prefix === undefined || isAtOrBeneath(resource.permission, prefix)) yield resource
   }
 
   async *grants(filter: GrantFilter): AsyncGenerator<GrantFact> {
@@ -219,6 +250,15 @@ export class DirectTarget implements Target {
 
   #authorize(question: AuthorizedQuestion): void {
     if (this.#as !== undefined) this.#engine.authorizeQuestion(this.#as, question)
+  }
+
+  #all<Kind extends Fact>(kind: FactKind & Kind['kind']): Iterable<Kind> {
+    this.#authorize({ about: 'facts', kind })
+    return inOrder(this.#engine.facts(kind)) as Iterable<Kind>
+  }
+
+  #isSuspended(of: string): boolean {
+    return this.#engine.fact({ kind: 'suspension', of }) !== undefined
   }
 
   /** All facts at once are for who may state them. */
@@ -287,53 +327,4 @@ function unkept(): CommandError {
     'a change to facts held in memory would be lost',
     'see what it would do with `castellan preview`, or import them: `castellan import <file> --store sqlite:file.db`',
   )
-}
-
-/** By kind and then by key, so that the same facts always make the same file. */
-function* inOrder(facts: Iterable<Fact>): Generator<Fact> {
-  const byKind = Map.groupBy(facts, (fact) => fact.kind)
-  yield* parentsFirst(FACT_KINDS.flatMap((kind) => (byKind.get(kind) ?? []).toSorted(compareKeys)))
-}
-
-function compareKeys(a: Fact, b: Fact): number {
-  const [partsA, partsB] = [keyParts(a), keyParts(b)]
-  return (
-    compareText(partsA[0], partsB[0]) ||
-    compareText(partsA[1], partsB[1]) ||
-    compareText(partsA[2], partsB[2])
-  )
-}
-
-/** Passes facts on in their order, but for resources, which come after what they lie in. */
-function* parentsFirst(facts: Iterable<Fact>): Generator<Fact> {
-  const resources = new Map<string, ResourceFact>()
-  let areDone = false
-  for (const fact of facts) {
-    if (fact.kind === 'resource') {
-      resources.set(fact.permission, fact)
-      continue
-    }
-    if (!areDone && resources.size > 0) {
-      yield* climb(resources)
-      areDone = true
-    }
-    yield fact
-  }
-  if (!areDone) yield* climb(resources)
-}
-
-function* climb(resources: ReadonlyMap<string, ResourceFact>): Generator<Fact> {
-  const done = new Set<ResourceFact>()
-  for (const resource of resources.values()) {
-    const line: ResourceFact[] = []
-    for (
-      let at: ResourceFact | undefined = resource;
-      at !== undefined && !done.has(at);
-      at = at.parent === undefined ? undefined : resources.get(at.parent)
-    ) {
-      done.add(at)
-      line.push(at)
-    }
-    yield* line.toReversed()
-  }
 }

@@ -4,21 +4,34 @@ import type {
   Claims,
   Explanation,
   Fact,
-  FactKey,
-  FactKind,
   GrantFact,
-  HeldPermission,
+  GroupFact,
   JournalEntry,
-  Page,
+  MemberFact,
   Paging,
   Preview,
   Question,
+  ResourceFact,
   RuleEntry,
 } from '@castellan/engine'
-import type { CheckAnswer, CheckEachAnswer, TokenAnswer } from '@castellan/protocol'
+import type { CheckAnswer, CheckEachAnswer, MeAnswer, TokenAnswer } from '@castellan/protocol'
 import type { Verification } from '@castellan/store'
-import { CommandError } from '../exit.ts'
+import { CommandError, usageError } from '../exit.ts'
 import { RemoteError } from '../problem.ts'
+import {
+  factsOf,
+  findGroup,
+  findResource,
+  groupsOf,
+  membersOf,
+  pagesOf,
+  queryOf,
+  resourcesOf,
+  tokensOf,
+  usersOf,
+  type Get,
+} from './http-facts.ts'
+import { entriesOf, followEntries, verifyEntries } from './http-journal.ts'
 import { request, type Server } from './request.ts'
 import {
   BatchError,
@@ -51,6 +64,7 @@ export class HttpTarget implements Target {
   #acting: Promise<Acting> | undefined
   readonly #openBeside: (() => Promise<Target>) | undefined
   #beside: Promise<Target> | undefined
+  readonly #get: Get = (path) => this.#ask('GET', path)
 
   constructor({ server, user, as, now, beside }: HttpTargetOptions) {
     this.place = server.url.origin
@@ -61,17 +75,8 @@ export class HttpTarget implements Target {
     this.#openBeside = beside
   }
 
-  async whoAmI(): Promise<string | undefined> {
-    return this.#as ?? this.#user ?? (await this.#ownUser())
-  }
-
-  /**
-   * The server has no route that says whom a token is for. But every user holds `user:<own id>` by right, and a
-   * question without an actor is about the caller.
-   */
-  async #ownUser(): Promise<string | undefined> {
-    const page = (await this.#post('/v1/permissions', { prefix: 'user' })) as Page<HeldPermission>
-    return page.items.find((held) => held.source === 'user-self')?.permission
+  async whoAmI(): Promise<string> {
+    return this.#as ?? this.#user ?? ((await this.#get('/v1/me')) as MeAnswer).issuer
   }
 
   async revision(): Promise<number> {
@@ -149,27 +154,48 @@ export class HttpTarget implements Target {
     return { revision, results }
   }
 
-  async fact(key: FactKey): Promise<Fact | undefined> {
-    return (await this.#files('reading facts')).fact(key)
+  findGroup(id: string): Promise<GroupFact | undefined> {
+    return findGroup(this.#get, id)
   }
 
-  async *facts(kind?: FactKind): AsyncGenerator<Fact> {
-    yield* (await this.#files('listing facts')).facts(kind)
+  findResource(permission: string): Promise<ResourceFact | undefined> {
+    return findResource(this.#get, permission)
+  }
+
+  /** The files, where this machine has them, are read at one moment and need no memory. */
+  async *facts(): AsyncGenerator<Fact> {
+    const beside = await this.#files()
+    yield* beside?.facts() ?? factsOf(this.#get, (from, to) => this.journal(from, to))
+  }
+
+  users(): ReturnType<Target['users']> {
+    return usersOf(this.#get)
+  }
+
+  groups(): ReturnType<Target['groups']> {
+    return groupsOf(this.#get)
+  }
+
+  async *members(group?: string): AsyncGenerator<MemberFact> {
+    if (group !== undefined) yield* membersOf(this.#get, group)
+    else for await (const { id } of this.groups()) yield* membersOf(this.#get, id)
+  }
+
+  tokens(): ReturnType<Target['tokens']> {
+    return tokensOf(this.#get)
+  }
+
+  resources(prefix?: string): ReturnType<Target['resources']> {
+    return resourcesOf(this.#get, prefix)
   }
 
   async *grants(filter: GrantFilter): AsyncGenerator<GrantFact> {
-    let cursor: string | undefined
-    do {
-      const page = (await this.#get(
-        `/v1/grants${queryOf({ ...filter, limit: 1_000, cursor })}`,
-      )) as GrantsPage
+    for await (const page of pagesOf<GrantsPage>(this.#get, '/v1/grants', { ...filter }))
       for (const { id: _, ...grant } of page.items) yield { kind: 'grant', ...grant }
-      cursor = page.nextCursor ?? undefined
-    } while (cursor !== undefined)
   }
 
   async rules(): Promise<readonly RuleEntry[]> {
-    return (await this.#files('listing rules')).rules()
+    return ((await this.#get('/v1/rules')) as { readonly items: readonly RuleEntry[] }).items
   }
 
   async createToken({ issuer, full, permissions, expiresAt }: TokenWish): Promise<NewToken> {
@@ -183,20 +209,33 @@ export class HttpTarget implements Target {
     return { id: made.id, issuer: made.issuer, secret: made.token, revision: made.revision }
   }
 
-  async *journal(from: number, to?: number): AsyncGenerator<JournalEntry> {
-    yield* (await this.#files('the journal')).journal(from, to)
+  journal(from: number, to?: number): AsyncIterable<JournalEntry> {
+    return entriesOf(this.#get, from, to)
   }
 
+  /** The files say more: whether they are whole, and whether the facts are what the journal leads to. */
   async verifyJournal(head: string | undefined): Promise<Verification> {
-    return (await this.#files('verifying the journal')).verifyJournal(head)
+    const beside = await this.#files()
+    return beside === undefined ? verifyEntries(this.#get, head) : beside.verifyJournal(head)
   }
 
   async *watch(from: number | undefined, signal: AbortSignal): AsyncGenerator<JournalEntry> {
-    yield* (await this.#files('watch')).watch(from, signal)
+    if (this.#as !== undefined)
+      throw usageError(
+        'a server is not watched as someone else: the token made for that ends in a minute',
+        'leave `--as` out, or use a token of that user',
+      )
+    yield* followEntries(this.#server, from, signal)
   }
 
   async backup(file: string): ReturnType<Target['backup']> {
-    return (await this.#files('backup')).backup(file)
+    const beside = await this.#files()
+    if (beside === undefined)
+      throw usageError(
+        'a backup is a copy of the database, made beside it',
+        'run it in the platform folder, or with `--dir` or `--store`; `castellan export` works from here',
+      )
+    return beside.backup(file)
   }
 
   async close(): Promise<void> {
@@ -236,14 +275,9 @@ export class HttpTarget implements Target {
     return { id, server: { url: this.#server.url, token } }
   }
 
-  async #files(what: string): Promise<Target> {
-    if (this.#openBeside === undefined) throw notThereYet(what)
-    this.#beside ??= this.#openBeside()
+  async #files(): Promise<Target | undefined> {
+    this.#beside ??= this.#openBeside?.()
     return this.#beside
-  }
-
-  async #get(path: string): Promise<unknown> {
-    return this.#ask('GET', path)
   }
 
   async #post(path: string, body: unknown): Promise<unknown> {
@@ -316,16 +350,11 @@ type PreviewAnswer = Omit<Preview, 'items'> &
 interface GrantsPage {
   readonly items: readonly (Omit<GrantFact, 'kind'> & { readonly id: string })[]
   readonly nextCursor: string | null
+  readonly revision: number
 }
 
 function withIncomplete<Page extends { readonly incomplete: boolean }>(page: Page): Page {
   return { ...page, incomplete: page.incomplete ?? false }
-}
-
-function queryOf(values: Readonly<Record<string, string | number | undefined>> | Paging): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value))
-  return query.size === 0 ? '' : `?${query.toString()}`
 }
 
 function notThereYet(what: string): CommandError {

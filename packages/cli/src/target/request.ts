@@ -33,7 +33,63 @@ export async function request(
   throw toError(server, status, text)
 }
 
-/** The response as it comes, for streams of events. */
+export interface ServerEvent {
+  readonly id?: string
+  /** Absent where only an id came. */
+  readonly event?: string
+  readonly data: string
+}
+
+/**
+ * Server-Sent Events, those after a known one first. Ends when the server ends them, or the signal says so.
+ *
+ * @throws {RemoteError} {CommandError} UNREACHABLE, also when the connection breaks
+ */
+export async function* stream(
+  server: Server,
+  path: string,
+  lastId: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<ServerEvent> {
+  const headers = { accept: 'text/event-stream', ...(lastId !== undefined && { 'last-event-id': lastId }) }
+  const response = await send(server, 'GET', path, undefined, headers)
+  const status = response.statusCode ?? 0
+  if (status !== 200) throw toError(server, status, await readText(server, response))
+  const stop = (): void => void response.destroy()
+  signal.addEventListener('abort', stop)
+  try {
+    let rest = ''
+    response.setEncoding('utf8')
+    for await (const chunk of response as AsyncIterable<string>) {
+      // Only the end of what was there can be half a blank line.
+      let end = (rest + chunk).indexOf('\n\n', Math.max(0, rest.length - 1))
+      rest += chunk
+      for (; end >= 0; end = rest.indexOf('\n\n')) {
+        yield parseEvent(rest.slice(0, end))
+        rest = rest.slice(end + 2)
+      }
+    }
+  } catch (error) {
+    throw unreachable(server, error)
+  } finally {
+    signal.removeEventListener('abort', stop)
+    response.destroy()
+  }
+}
+
+function parseEvent(text: string): ServerEvent {
+  const fields = new Map(
+    text.split('\n').map((line) => [line.split(':', 1)[0]!, line.slice(line.indexOf(':') + 1).trimStart()]),
+  )
+  const [id, event] = [fields.get('id'), fields.get('event')]
+  return {
+    ...(id !== undefined && { id }),
+    ...(event !== undefined && { event }),
+    data: fields.get('data') ?? '',
+  }
+}
+
+/** The response as it comes. */
 async function send(
   server: Server,
   method: string,

@@ -4,19 +4,22 @@ import type {
   Claims,
   Explanation,
   Fact,
-  FactKey,
-  FactKind,
   GrantFact,
+  GroupFact,
   HeldPermission,
   Holder,
   JournalEntry,
+  MemberFact,
   Page,
   Paging,
   Preconditions,
   Preview,
   Question,
   Reading,
+  ResourceFact,
   RuleEntry,
+  TokenFact,
+  UserFact,
 } from '@castellan/engine'
 import type { Verification } from '@castellan/store'
 
@@ -28,8 +31,8 @@ export interface Target {
   /** Where the facts are, for people. */
   readonly place: string
 
-  /** Who acts: the one of `--as`, else `system` or whoever the token is for; undefined where a server does not say. */
-  whoAmI(): Promise<string | undefined>
+  /** Who acts: the one of `--as`, else `system` or whoever the token is for. */
+  whoAmI(): Promise<string>
 
   check(
     actor: string,
@@ -52,9 +55,19 @@ export interface Target {
   /** One commit of a bulk import, which may be larger than a change. */
   importBatch(facts: readonly Fact[], reason: string | undefined): Promise<Changed>
 
-  fact(key: FactKey): Promise<Fact | undefined>
-  /** In the order of `FACT_KINDS`, parents first; built-in facts are left out. */
-  facts(kind?: FactKind): AsyncIterable<Fact>
+  findGroup(id: string): Promise<GroupFact | undefined>
+  findResource(permission: string): Promise<ResourceFact | undefined>
+
+  /** All of one moment, in the order of `FACT_KINDS`, parents first; built-in facts are left out, here and below. */
+  facts(): AsyncIterable<Fact>
+  // Lists are ordered, and hold what whoever acts may see.
+  users(): AsyncIterable<UserFact & Suspendable>
+  groups(): AsyncIterable<GroupFact>
+  /** @param group - default: of every group */
+  members(group?: string): AsyncIterable<MemberFact>
+  tokens(): AsyncIterable<TokenFact & Suspendable>
+  /** @param prefix - only what lies at or beneath it */
+  resources(prefix?: string): AsyncIterable<ResourceFact>
   grants(filter: GrantFilter): AsyncIterable<GrantFact>
   rules(): Promise<readonly RuleEntry[]>
 
@@ -71,6 +84,10 @@ export interface Target {
   backup(file: string): Promise<{ readonly revision: number; readonly head: string }>
 
   close(): Promise<void>
+}
+
+export interface Suspendable {
+  readonly suspended: boolean
 }
 
 export interface ChangeWish {
