@@ -62,6 +62,8 @@ export class FastCheck {
   private user = NONE
   private app = NONE
   private appOwner = NONE
+  /** Who owns the resource that is being walked; NONE above resources. */
+  private owner = NONE
 
   // The string asked: its deepest node, and what of it no fact names: a mode, or components.
   private root = NONE
@@ -280,7 +282,7 @@ export class FastCheck {
     this.party = party
     this.hasClosure = false
     if (kind === KIND_USER) {
-      if ((this.partyRows[party * PARTY.width + PARTY.flags]! & (EXISTS | SUSPENDED)) !== EXISTS) return false
+      if (!this.isLiveUser(party)) return false
       this.user = party
       this.app = NONE
     } else {
@@ -291,6 +293,14 @@ export class FastCheck {
       this.appOwner = this.app === NONE ? NONE : index.base.get(this.app)
     }
     return this.walkExplosion(node === ASKED ? this.askedNode : node, node === ASKED)
+  }
+
+  private isLiveUser(party: number): boolean {
+    const row = party * PARTY.width
+    return (
+      this.partyRows[row + PARTY.kind] === KIND_USER &&
+      (this.partyRows[row + PARTY.flags]! & (EXISTS | SUSPENDED)) === EXISTS
+    )
   }
 
   /** Walks everything a string explodes to that a fact names. */
@@ -305,12 +315,15 @@ export class FastCheck {
       this.suffixRank[depth++] = rank
       resource = nodes[row + NODE.parent]!
     }
+    this.owner = NONE
     if (nodes[resource * NODE.width + NODE.owner] === NONE)
       return this.walkBeneath(root, depth, isAsked) || this.visitNode(root)
     for (let at = resource; at !== NONE; at = nodes[at * NODE.width + NODE.folder]!) {
       const row = at * NODE.width
-      if (user !== NONE && nodes[row + NODE.owner] === user) return true
+      this.owner = nodes[row + NODE.owner]!
+      if (user !== NONE && this.owner === user) return true
       if (this.visitNode(at) || this.walkBeneath(at, depth, isAsked)) return true
+      this.owner = NONE
       for (
         let up = nodes[row + NODE.parent]!;
         up !== root && up !== NONE;
@@ -413,6 +426,8 @@ export class FastCheck {
       return false
     const issuer = this.grants[row + GRANT.issuer]!
     if (issuer === SYSTEM) return true
+    // Most grants are made by the owner of what they are on, who holds all there is beneath it.
+    if (issuer === this.owner && this.isLiveUser(issuer)) return true
     this.push(issuer, node)
     return false
   }

@@ -173,40 +173,43 @@ export class Engine {
    *
    * @throws {ActorInvalidError | PermissionInvalidError | PermissionUnknownError} on malformed input, wherever in the list it stands
    */
-  check(actor: string, permissions: string | readonly string[], asking?: Asking): boolean {
-    if (asking?.atLeast !== undefined) this.requireRevision(asking.atLeast)
-    if (typeof permissions === 'string') return this.checkOne(actor, permissions, asking)
+  check(actor: string, permissions: string | readonly string[], asking: Asking = NO_OPTIONS): boolean {
+    if (asking.atLeast !== undefined) this.requireRevision(asking.atLeast)
+    const clock = this.clockOf(asking)
+    if (typeof permissions === 'string') return this.checkOne(actor, permissions, asking, clock)
     this.requireCount(permissions)
     parseActor(actor)
     let allowed = false
     for (const permission of permissions) {
       if (allowed) this.inquiry(asking).canonical(permission)
-      else allowed = this.checkOne(actor, permission, asking)
+      else allowed = this.checkOne(actor, permission, asking, clock)
     }
     return allowed
   }
 
-  private checkOne(actor: string, permission: string, asking: Asking | undefined): boolean {
-    const { now } = asking ?? NO_OPTIONS
-    return (
-      this.fast.check(actor, permission, now === undefined ? this.clock : () => now) ??
-      this.checkGeneral(actor, permission, asking)
-    )
+  private clockOf({ now }: Asking): () => number {
+    if (now === undefined) return this.clock
+    requireInstant(now)
+    return () => now
   }
 
-  private checkGeneral(actor: string, permission: string, asking: Asking | undefined): boolean {
-    const inquiry = this.inquiry(asking)
-    inquiry.actor(actor)
-    return inquiry.holds(actor, inquiry.canonical(permission))
+  private checkOne(actor: string, permission: string, asking: Asking, clock: () => number): boolean {
+    return this.fast.check(actor, permission, clock) ?? checkGeneral(this.inquiry(asking), actor, permission)
   }
 
   /** One answer for each question, none influencing another. */
-  checkEach(questions: readonly Question[], asking?: Asking): boolean[] {
+  checkEach(questions: readonly Question[], asking: Asking = NO_OPTIONS): boolean[] {
     this.requireCount(questions)
-    if (asking?.atLeast !== undefined) this.requireRevision(asking.atLeast)
-    // One instant for all of them.
-    const pinned = { ...asking, now: asking?.now ?? this.clock() }
-    return questions.map(({ actor, permission }) => this.checkOne(actor, permission, pinned))
+    if (asking.atLeast !== undefined) this.requireRevision(asking.atLeast)
+    // One instant for all of them, and one inquiry for those that the fast walk leaves.
+    const now = asking.now ?? this.clock()
+    const clock = this.clockOf({ now })
+    let inquiry: Inquiry | undefined
+    return questions.map(
+      ({ actor, permission }) =>
+        this.fast.check(actor, permission, clock) ??
+        checkGeneral((inquiry ??= this.inquiry({ ...asking, now })), actor, permission),
+    )
   }
 
   /** The reading: all live pathways, as a JSON tree. */
@@ -426,7 +429,7 @@ export class Engine {
     const max = options.changesMax ?? LIMITS.changesMax
     if (changes.length > max)
       throw new LimitExceededError('changesMax', max, `${changes.length} changes in one call`)
-    if (!Number.isFinite(options.now)) throw new FactInvalidError('now', 'not a number of milliseconds')
+    requireInstant(options.now)
     if (options.reason !== undefined) parseText(options.reason, 'reason')
     if (options.actor !== undefined) parseActor(options.actor)
     const caller = options.as ?? 'system'
@@ -463,7 +466,7 @@ export class Engine {
     if (!('add' in wish) || wish.add.kind !== 'grant') return result
     const { issuer, permission, expiresAt } = wish.add
     const isOver = expiresAt !== undefined && now >= Date.parse(expiresAt)
-    return { ...result, effective: !isOver && this.checkOne(issuer, permission, { now }) }
+    return { ...result, effective: !isOver && this.check(issuer, permission, { now }) }
   }
 
   /** @throws {ForbiddenError} when the caller may not see a fact that the preconditions name */
@@ -649,8 +652,7 @@ export class Engine {
   }
 
   private requireAsking({ now, viewer, atLeast }: Asking): void {
-    if (now !== undefined && !Number.isFinite(now))
-      throw new FactInvalidError('now', 'not a number of milliseconds')
+    if (now !== undefined) requireInstant(now)
     if (viewer !== undefined) parseActor(viewer)
     if (atLeast !== undefined) this.requireRevision(atLeast)
   }
@@ -685,6 +687,15 @@ const GENERAL_NAMESPACES = ['manage', 'user', 'app', 'site']
 
 // oxlint-disable-next-line no-restricted-properties -- how long an answer took is told beside it and decides nothing
 const stopwatch = (): number => performance.now()
+
+function checkGeneral(inquiry: Inquiry, actor: string, permission: string): boolean {
+  inquiry.actor(actor)
+  return inquiry.holds(actor, inquiry.canonical(permission))
+}
+
+function requireInstant(now: number): void {
+  if (!Number.isFinite(now)) throw new FactInvalidError('now', 'not a number of milliseconds')
+}
 
 /** The permissions that wishes name, also those that change nothing. */
 function namedBy(wishes: readonly Change[]): string[] {

@@ -95,11 +95,19 @@ export class NameTable {
 
 const GONE = -2
 
-/** Whether a name stands in a text from `start` on. Character by character: for names this short no call pays. */
+/**
+ * Whether a name stands in a text from `start` on. A long one is compared by the engine, in whole words: should it
+ * stand further on instead, finding that costs no more than having read the text.
+ */
 export function isAt(name: string, text: string, start: number): boolean {
+  if (name.length === text.length) return name === text
+  if (name.length >= LONG) return text.indexOf(name, start) === start
   for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) !== text.charCodeAt(start + i)) return false
   return true
 }
+
+/** Of a shorter name the characters are compared before a call is made. */
+const LONG = 12
 
 // Different in every process, so that nobody can choose names that all fall together. No answer depends on it.
 // oxlint-disable-next-line no-restricted-properties -- see above
