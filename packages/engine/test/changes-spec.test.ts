@@ -329,7 +329,7 @@ describe('6. resources', () => {
   const notes = alice.owns('fs:notes', { parent: 'fs:home' })
 
   test('giving away, moving and deleting take its owner or `manage:` of it', () => {
-    const changes = [add({ ...notes, owner: 'user:bob' } as Fact), add(alice.owns('fs:notes')), remove(notes)]
+    const changes = [add({ ...notes, owner: 'user:bob' }), add(alice.owns('fs:notes')), remove(notes)]
     for (const change of changes) {
       const engine = edsWorld(
         home,

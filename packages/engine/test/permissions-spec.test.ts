@@ -965,7 +965,7 @@ describe('5. the worked examples', () => {
       engine.apply(add(link))
       assert.deepEqual(asks(), [true, true, false])
     }
-    engine.apply(add({ ...ed.owns('a'), owner: 'user:bob' } as Fact))
+    engine.apply(add({ ...ed.owns('a'), owner: 'user:bob' }))
     assert.deepEqual(asks(), [false, false, false], 'a new owner inherits no consent')
     engine.apply(add(ed.owns('a'), ed.grants('a', alice)))
     engine.apply(remove(second))

@@ -9,6 +9,7 @@ import {
   type Fact,
   type FactKey,
   type GrantFact,
+  type ResourceFact,
 } from '../src/index.ts'
 
 /** Facts as they are said: `ed.owns('a')`, `ed.grants('a:b', fred)`. */
@@ -16,7 +17,7 @@ export interface Said {
   /** The party as facts name it. */
   readonly as: string
   readonly exists: Fact
-  owns(permission: string, more?: { readonly parent?: string; readonly name?: string }): Fact
+  owns(permission: string, more?: { readonly parent?: string; readonly name?: string }): ResourceFact
   grants(
     permission: string,
     holder: Said | string,

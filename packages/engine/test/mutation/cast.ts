@@ -1,3 +1,4 @@
+import { FactsIndex } from '../../src/facts-index.ts'
 import type { Fact } from '../../src/index.ts'
 import { acting, app, at, group, NOON, type Said, system, token, user } from '../say.ts'
 import type { Random } from '../worlds.ts'
@@ -45,4 +46,24 @@ export function randomMembers(random: Random): Fact[] {
 
 export function randomSuspensions(random: Random): Fact[] {
   return random.some([...people.slice(5), ...apps, ...tokens], 0, 2).map((each) => each.isSuspended())
+}
+
+export const NAMESPACES: readonly Fact[] = [
+  { kind: 'namespace', name: 'a', description: 'without modes or resources' },
+  { kind: 'namespace', name: 'proj', description: 'without modes' },
+  { kind: 'namespace', name: 'doc', description: 'with modes', modes: ['see', 'read', 'write'] },
+  {
+    kind: 'namespace',
+    name: 'other',
+    description: 'with modes like the namespace itself',
+    modes: ['x', 'y'],
+  },
+]
+
+/** These facts in the namespaces above and the built-in ones, as the engine holds them. */
+export function indexOf(facts: readonly Fact[]): FactsIndex {
+  const index = new FactsIndex()
+  index.load([...NAMESPACES, ...facts])
+  index.pack()
+  return index
 }

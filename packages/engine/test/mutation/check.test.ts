@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FastCheck } from '../../src/check.ts'
-import { FactsIndex } from '../../src/facts-index.ts'
+import type { FactsIndex } from '../../src/facts-index.ts'
 import type { Fact, FactKey } from '../../src/index.ts'
 import { Inquiry } from '../../src/inquiry.ts'
 import { RuleBook } from '../../src/rule-book.ts'
@@ -11,6 +11,7 @@ import {
   actors,
   agents,
   groups,
+  indexOf,
   PARTIES,
   people,
   randomGrants,
@@ -24,17 +25,6 @@ import {
  * easily would only be slow.
  */
 
-const NAMESPACES: readonly Fact[] = [
-  { kind: 'namespace', name: 'a', description: 'without modes or resources' },
-  { kind: 'namespace', name: 'proj', description: 'without modes' },
-  { kind: 'namespace', name: 'doc', description: 'with modes', modes: ['see', 'read', 'write'] },
-  {
-    kind: 'namespace',
-    name: 'other',
-    description: 'with modes like the namespace itself',
-    modes: ['x', 'y'],
-  },
-]
 const [u0, u1, u2, u3, u4, u5, u6, u7, u8, u9] = [
   user('u0'),
   user('u1'),
@@ -51,15 +41,14 @@ const LEFT_OUT = ['manage', 'user']
 const RULES = new RuleBook([])
 
 class Walks {
-  readonly index = new FactsIndex()
+  readonly index: FactsIndex
   readonly fast: FastCheck
   /** How often the time was read. */
   reads = 0
   now = NOON
 
   constructor(facts: readonly Fact[]) {
-    this.index.load([...NAMESPACES, ...facts])
-    this.index.pack()
+    this.index = indexOf(facts)
     this.fast = new FastCheck(this.index, (name) => LEFT_OUT.includes(name))
   }
 
