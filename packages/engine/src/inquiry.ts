@@ -291,7 +291,7 @@ export class Inquiry {
 
   private addBuiltIn(options: FoundOption[], actor: ActorRef, permission: string): void {
     for (const rule of BUILT_IN_IMPLICATORS) {
-      if (!(rule.actors as readonly string[]).includes(actor.kind)) continue
+      if (!rule.actors.includes(actor.kind)) continue
       const data = rule.implies(actor.text, permission, this.index)
       if (data !== undefined) options.push({ permission, by: rule.id, data })
     }

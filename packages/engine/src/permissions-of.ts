@@ -47,7 +47,7 @@ function issuerOfFullToken(inquiry: Inquiry, actor: ActorRef): ActorRef | undefi
 
 function offerOptions(inquiry: Inquiry, actor: ActorRef, offer: Offer): void {
   for (const rule of BUILT_IN_IMPLICATORS) {
-    if (!(rule.actors as readonly string[]).includes(actor.kind)) continue
+    if (!rule.actors.includes(actor.kind)) continue
     for (const permission of rule.permissionsOf(actor.text, inquiry.index)) offer(permission, rule.id)
   }
 }

@@ -2,6 +2,7 @@ import { FactInvalidError } from './errors.ts'
 import { namespaceOf } from './permission.ts'
 import type { Exploder, Implicator, Rewriter, Rule, Scanner } from './rule.ts'
 import { appName } from './rules/app-name.ts'
+import type { BuiltInExploder, BuiltInImplicator } from './rules/built-in.ts'
 import { fsPath, isUnresolvedPath } from './rules/fs-path.ts'
 import { isOwner } from './rules/is-owner.ts'
 import { isSystem } from './rules/is-system.ts'
@@ -11,8 +12,8 @@ import { SCANNERS } from './rules/scanners.ts'
 import { siteName } from './rules/site-name.ts'
 import { userSelf } from './rules/user-self.ts'
 
-export const BUILT_IN_EXPLODERS = [modes, resourceTree] as const
-export const BUILT_IN_IMPLICATORS = [isSystem, isOwner, userSelf] as const
+export const BUILT_IN_EXPLODERS: readonly BuiltInExploder[] = [modes, resourceTree]
+export const BUILT_IN_IMPLICATORS: readonly BuiltInImplicator[] = [isSystem, isOwner, userSelf]
 
 /** What `castellan rules` prints of one rule. */
 export interface RuleEntry {

@@ -1,8 +1,9 @@
 import { NONE } from '../columns.ts'
 import { KIND_GROUP, KIND_USER, type FactsIndex } from '../facts-index.ts'
 import type { JsonObject } from '../fact.ts'
+import type { BuiltInImplicator } from './built-in.ts'
 
-export const isOwner = {
+export const isOwner: BuiltInImplicator = {
   kind: 'implicator',
   id: 'is-owner',
   doc: 'who owns a resource holds it, all beneath it, and `manage:` of it; who owns a group holds `manage:group:<id>`',
@@ -36,7 +37,7 @@ export const isOwner = {
       if (index.kind.get(owned) === KIND_GROUP) yield `manage:${index.partyText[owned]!}`
     }
   },
-} as const
+}
 
 /** Owners of the resources a string lies on: itself and every prefix. */
 function* ownersAlong(permission: string, index: FactsIndex): Generator<number> {

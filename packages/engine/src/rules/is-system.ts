@@ -1,17 +1,12 @@
-import type { FactsIndex } from '../facts-index.ts'
-import type { JsonObject } from '../fact.ts'
+import type { BuiltInImplicator } from './built-in.ts'
 
-export const isSystem = {
+export const isSystem: BuiltInImplicator = {
   kind: 'implicator',
   id: 'is-system',
   doc: '`system` holds everything',
   actors: ['system'],
-  implies(actor: string): JsonObject | undefined {
-    return actor === 'system' ? {} : undefined
-  },
+  implies: () => ({}),
   /** `system` is in no list. */
-  *holdersOf(): Generator<string> {},
-  permissionsOf(actor: string, index: FactsIndex): Iterable<string> {
-    return actor === 'system' ? index.namespaces.keys() : []
-  },
-} as const
+  holdersOf: () => [],
+  permissionsOf: (_, index) => index.namespaces.keys(),
+}

@@ -1,7 +1,8 @@
 import type { FactsIndex } from '../facts-index.ts'
 import { namespaceOf } from '../permission.ts'
+import type { BuiltInExploder } from './built-in.ts'
 
-export const modes = {
+export const modes: BuiltInExploder = {
   kind: 'exploder',
   id: 'modes',
   doc: 'where the last component is a mode of the namespace, every stronger mode is enough, weakest first',
@@ -15,4 +16,4 @@ export const modes = {
     const stem = permission.slice(0, last)
     return ladder.slice(rank + 1).map((mode) => stem + mode)
   },
-} as const
+}

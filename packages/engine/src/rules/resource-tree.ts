@@ -1,8 +1,9 @@
 import { NONE } from '../columns.ts'
 import type { FactsIndex } from '../facts-index.ts'
 import { LIMITS } from '../limits.ts'
+import type { BuiltInExploder } from './built-in.ts'
 
-export const resourceTree = {
+export const resourceTree: BuiltInExploder = {
   kind: 'exploder',
   id: 'resource-tree',
   doc: 'what is held on a folder is held on its content: the same right on the folder is enough',
@@ -18,4 +19,4 @@ export const resourceTree = {
     }
     return found.toReversed()
   },
-} as const
+}

@@ -1,8 +1,9 @@
 import type { FactsIndex } from '../facts-index.ts'
 import { isAtOrBeneath } from '../permission.ts'
 import type { JsonObject } from '../fact.ts'
+import type { BuiltInImplicator } from './built-in.ts'
 
-export const userSelf = {
+export const userSelf: BuiltInImplicator = {
   kind: 'implicator',
   id: 'user-self',
   doc: 'every user holds `user:<own id>`',
@@ -17,4 +18,4 @@ export const userSelf = {
   *permissionsOf(actor: string): Generator<string> {
     yield actor
   },
-} as const
+}

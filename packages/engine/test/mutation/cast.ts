@@ -6,7 +6,7 @@ import type { Random } from '../worlds.ts'
 /** Who is in the worlds of `ways.test.ts` and `check.test.ts`: of every kind, enough of them to be a crowd. */
 export const people = Array.from({ length: 14 }, (_, i) => user(`u${i}`))
 export const groups = Array.from({ length: 6 }, (_, i) => group(`g${i}`))
-export const apps = [app('x', people[0]), app('y', people[1])]
+const apps = [app('x', people[0]), app('y', people[1])]
 export const tokens = [
   token('full', people[2]!, { full: true }),
   token('scoped', people[2]!),

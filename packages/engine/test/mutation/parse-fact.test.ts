@@ -233,6 +233,8 @@ describe('facts from outside', () => {
       [GRANT, 'extra', 1],
       [GRANT, 'extra', []],
       [GRANT, 'extra', 'x'],
+      [MEMBER, 'group', 'a b'],
+      [MEMBER, 'group', 'group:club'],
       [USER, 'id', ''],
       [USER, 'id', 'a b'],
       [USER, 'id', 'x'.repeat(257)],
@@ -331,6 +333,19 @@ describe('facts from outside', () => {
         'expiresAt',
         bad,
       )
+  })
+
+  test('what is wrong is told in words that fit', () => {
+    for (const [fact, words] of [
+      [{ kind: 'user' }, /missing/],
+      [{ kind: 'user', id: 'a b' }, /1 to 256 characters/],
+      [{ id: 'a' }, /missing/],
+      [{ kind: 'users', id: 'a' }, /no facts of kind `users`/],
+      [{ kind: 1, id: 'a' }, /not a string/],
+      [{ ...GROUP, owner: 'nobody' }, /its kind is not known/],
+      [{ ...GROUP, owner: 'app:x' }, /cannot stand here; it takes system, user:<id>$/],
+    ] as const)
+      assert.match(errorOf(() => parseFact(fact), 'FACT_INVALID').message, words)
   })
 
   test('only plain objects of known kinds', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NONE } from '../../src/columns.ts'
-import { explodePlain } from '../../src/plain.ts'
+import { explodePlain, plainNodes } from '../../src/plain.ts'
 import { user } from '../say.ts'
 import { explosion, isBeneath } from '../oracle.ts'
 import { indexOf, NAMESPACES, PARTIES } from './cast.ts'
@@ -45,7 +45,7 @@ describe('a plain string', () => {
   test('is exploded to what the queue would find, in its order, with the nodes and owners there are', () => {
     const index = indexOf(FACTS)
     for (const permission of PLAIN) {
-      const exploded = explodePlain(index, permission)
+      const exploded = explodePlain(index, index.findNode(permission), permission)
       assert.ok(exploded !== undefined, permission)
       const strings = explosion([...NAMESPACES, ...FACTS], permission)
       assert.deepEqual(exploded.strings, strings, permission)
@@ -66,12 +66,33 @@ describe('a plain string', () => {
       ['doc', 'doc:see', 'doc:new', 'doc:new:see', 'doc:a', 'doc:a:see', 'doc:low:x:see', 'doc:a:b:x:y'],
       ['fs', 'fs:g:x:y', 'fs:unheard', 'fs:unheard:read', 'ai', 'ai:chat', 'none', 'none:x', 'none:x:y', ''],
     ].flat())
-      assert.equal(explodePlain(index, permission), undefined, permission)
+      assert.equal(explodePlain(index, index.findNode(permission), permission), undefined, permission)
     const within = indexOf([...PARTIES, u0.owns('proj:p'), u0.owns('proj:p:in')])
     for (const permission of ['proj:p', 'proj:p:in', 'proj:p:x', 'proj'])
-      assert.equal(explodePlain(within, permission), undefined, permission)
+      assert.equal(explodePlain(within, within.findNode(permission), permission), undefined, permission)
     const whole = indexOf([...PARTIES, u0.owns('proj')])
     for (const permission of ['proj', 'proj:x', 'proj:x:y'])
-      assert.equal(explodePlain(whole, permission), undefined, permission)
+      assert.equal(explodePlain(whole, whole.findNode(permission), permission), undefined, permission)
+  })
+  test('has the same nodes where only they are asked for', () => {
+    const index = indexOf(FACTS)
+    let named = 0
+    for (const permission of PLAIN) {
+      const node = index.findNode(permission)
+      if (node === NONE) continue
+      named++
+      const strings = explosion([...NAMESPACES, ...FACTS], permission)
+      const expected = new Set(strings.map((each) => index.findNode(each)).filter((each) => each !== NONE))
+      assert.deepEqual(new Set(plainNodes(index, node)), expected, permission)
+    }
+    assert.ok(named > RESOURCES.length + 5)
+    for (const permission of ['doc', 'fs', 'doc:a', 'fs:g:x:y', 'ai'])
+      assert.equal(plainNodes(index, index.findNode(permission)), undefined, permission)
+    const within = indexOf([...PARTIES, u0.owns('proj:p'), u0.owns('proj:p:in')])
+    for (const permission of ['proj:p', 'proj:p:in', 'proj'])
+      assert.equal(plainNodes(within, within.findNode(permission)), undefined, permission)
+    const whole = indexOf([...PARTIES, u0.owns('proj'), u0.grants('proj:x', u1)])
+    for (const permission of ['proj', 'proj:x'])
+      assert.equal(plainNodes(whole, whole.findNode(permission)), undefined, permission)
   })
 })
