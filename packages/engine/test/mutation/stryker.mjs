@@ -5,8 +5,8 @@ import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { takeCollected } from './collect.mjs'
 
-/** Long runs over random input: what they would find is found sooner by `mutation/worlds.test.ts`. */
-const LEFT_OUT = new Set(['agree.test.ts', 'attack.test.ts', 'fuzz.test.ts'])
+/** Long runs over random input: what they would find is found sooner by `mutation/worlds.test.ts` and its like. */
+const LEFT_OUT = new Set(['agree.test.ts', 'attack.test.ts', 'fuzz.test.ts', 'loading.test.ts'])
 /** What takes long, where shorter tests follow the same. */
 const LEFT_OUT_TESTS = [
   'check, explain and holders follow a pathway of any length',
