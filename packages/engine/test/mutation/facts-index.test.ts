@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NONE } from '../../src/columns.ts'
 import { FactsIndex } from '../../src/facts-index.ts'
-import type { Fact, GrantFact } from '../../src/index.ts'
+import { FACT_KINDS, type Fact, type GrantFact } from '../../src/index.ts'
+import { app, at, group, NOON, system, token, user } from '../say.ts'
+import { removalOf } from '../worlds.ts'
+import { NAMESPACES } from './cast.ts'
 
 const grant = (permission: string): GrantFact => ({
   kind: 'grant',
@@ -73,5 +76,174 @@ describe('a namespace whose modes change', () => {
     assert.equal(index.roots.get('own')?.isIrregular, false)
     index.put(namespace(['see', 'x']))
     assert.equal(index.roots.get('own')?.isIrregular, true)
+  })
+})
+
+/** One of everything, and enough of it to be loaded in several batches, looked up by name and by holder. */
+const people = Array.from({ length: 300 }, (_, i) => user(`u${i}`, i % 3 === 0 ? `n${i % 30}` : undefined))
+const [ann, bob, cyd] = people as [(typeof people)[0], (typeof people)[0], (typeof people)[0]]
+const groups = Array.from({ length: 20 }, (_, i) => group(`g${i}`, people[i]))
+const agent = `${ann.as}/app:a1`
+const LARGE: readonly Fact[] = [
+  ...NAMESPACES,
+  ...people.map((each) => each.exists),
+  ...groups.map((each) => each.exists),
+  app('a1', ann, 'twin').exists,
+  app('a2', bob, 'twin').exists,
+  app('a3', bob, 'single').exists,
+  app('a4').exists,
+  token('t1', ann, { full: true, expiresAt: at(NOON) }).exists,
+  token('t2', agent).exists,
+  token('t3', bob, { full: true }).exists,
+  ...['top', 'mid', 'low', 'leaf'].map((each, i, all) =>
+    ann.owns(`doc:${each}`, i === 0 ? {} : { parent: `doc:${all[i - 1]!}` }),
+  ),
+  ...Array.from({ length: 300 }, (_, i) =>
+    people[i % 7]!.owns(`fs:f${i}`, {
+      ...(i > 3 && { parent: `fs:f${Math.floor(i / 4)}` }),
+      ...(i % 2 === 0 && { name: `named${i}` }),
+    }),
+  ),
+  cyd.owns('site:s1', { name: 'blog' }),
+  cyd.owns('site:s2', { name: 'blog' }),
+  cyd.owns('site:s3', { name: 'shop' }),
+  ...people.map((each, i) => each.joins(groups[i % 20]!)),
+  groups[0]!.joins(groups[1]!),
+  groups[1]!.joins(groups[2]!),
+  group('user').joins(groups[3]!),
+  ...people.slice(1, 40).map((each) => ann.grants('doc:mid:read', each)),
+  ...people.slice(1, 100).map((each, i) => ann.grants(`proj:p${i}:${i % 5 === 0 ? 'x' : 'y'}`, each)),
+  ...people.slice(1, 200).map((each, i) => each.grants(`fs:f${i}:read`, ann, { expiresAt: at(NOON + i) })),
+  ann.grants('doc:leaf', bob, { extra: { n: 1 }, expiresAt: at(NOON + 1), reason: 'because' }),
+  bob.grants('doc:leaf', groups[0]!, { extra: { n: 2 } }),
+  bob.grants('doc:leaf', cyd, { reason: 'why' }),
+  ann.grants('a:1', agent),
+  ann.grants('a:1', 'app:a1'),
+  ann.grants('manage:doc:mid', 'token:t1'),
+  system.grants('ai', group('user')),
+  bob.isSuspended(),
+  { kind: 'suspension', of: 'app:a4' },
+]
+
+function textOf(fact: Fact): string {
+  return JSON.stringify(Object.entries(fact).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function same(index: FactsIndex, facts: readonly Fact[]): void {
+  assert.deepEqual([...index.facts()].map(textOf).toSorted(), facts.map(textOf).toSorted())
+  for (const fact of facts) assert.deepEqual(index.fact(removalOf(fact)), fact)
+  const grants = facts.filter((fact) => fact.kind === 'grant')
+  const rows = grants.map((each) => index.findGrant(each))
+  assert.equal(new Set(rows).size, grants.length)
+  for (const [i, each] of grants.entries()) {
+    const row = rows[i]!
+    const [holder, issuer] = [index.parties.get(each.holder)!, index.parties.get(each.issuer)!]
+    const node = index.findNode(each.permission)
+    for (const list of [index.grantsOn.of(node), index.grantsHeld.of(holder), index.grantsIssued.of(issuer)])
+      assert.equal([...list].filter((other) => other === row).length, 1)
+    assert.ok([...index.grantsOf(node, holder)].includes(row))
+  }
+  const nodes = new Set(grants.map((each) => index.findNode(each.permission)))
+  for (const node of nodes) {
+    const on = [...index.grantsOn.of(node)]
+    assert.equal(index.grantCount.get(node), on.length)
+    const crowd = index.crowdOn(node)
+    if (on.length > 24) assert.ok(crowd !== undefined)
+    if (on.length < 12) assert.equal(crowd, undefined)
+    if (crowd !== undefined) assert.deepEqual(new Set([...crowd.values()].flat()), new Set(on))
+  }
+}
+
+function loaded(facts: readonly Fact[]): FactsIndex {
+  const index = new FactsIndex()
+  index.load(facts)
+  index.pack()
+  return index
+}
+
+function stated(facts: readonly Fact[]): FactsIndex {
+  const index = new FactsIndex()
+  for (const fact of facts) index.put(fact)
+  return index
+}
+
+describe('the facts in memory', () => {
+  test('are those that were loaded, or stated one by one, and go again', () => {
+    for (const index of [loaded(LARGE), stated(LARGE)]) {
+      same(index, LARGE)
+      let left = [...LARGE]
+      for (const every of [3, 1]) {
+        const gone = left.filter((fact, i) => fact.kind === 'grant' && i % every === 0)
+        for (const fact of gone) index.remove(removalOf(fact))
+        left = left.filter((fact) => !gone.includes(fact))
+        same(index, left)
+      }
+      for (const kind of FACT_KINDS.toReversed())
+        for (const fact of left.filter((each) => each.kind === kind).toReversed())
+          index.remove(removalOf(fact))
+      assert.deepEqual([...index.facts()], [])
+      for (const node of ['a', 'doc', 'proj', 'fs:f1', 'fs:f1:read', 'manage:doc', 'site:s1'])
+        assert.equal(index.findNode(node), NONE, node)
+    }
+  })
+
+  test('lie as they are read, without gaps, once they are packed', () => {
+    const index = stated(LARGE)
+    const isGone = (fact: Fact, i: number): boolean =>
+      fact.kind === 'grant' || fact.kind === 'member' ? i % 4 === 0 : false
+    for (const fact of LARGE.filter(isGone)) index.remove(removalOf(fact))
+    const left = LARGE.filter((fact, i) => !isGone(fact, i))
+    index.pack()
+    same(index, left)
+    assert.equal(index.memberTable.size, left.filter(({ kind }) => kind === 'member').length)
+    assert.equal(index.grantTable.size, left.filter(({ kind }) => kind === 'grant').length)
+    const nodes = [...index.roots.values()].flatMap((root) => [...index.nodesBeneath(root.node)])
+    assert.equal(index.nodeTable.size, nodes.length)
+    assert.equal(index.component.length, nodes.length)
+    const memberships = Array.from({ length: index.partyTable.size }, (_, party) => [
+      ...index.groupsOf.of(party),
+    ])
+    assert.deepEqual(memberships.flat(), [...memberships.flat().keys()])
+    const grants = nodes.toSorted((a, b) => a - b).flatMap((node) => [...index.grantsOn.of(node)])
+    assert.deepEqual(grants, [...grants.keys()])
+    for (const node of nodes) {
+      const [up, folder] = [index.parent.get(node), index.folder.get(node)]
+      assert.ok(up < node && folder < node)
+      if (up !== NONE && index.owner.get(up) !== NONE) assert.ok(node - up <= index.childCount.get(up))
+    }
+  })
+
+  test('are found by what people call them', () => {
+    const packed = loaded(LARGE)
+    const mended = stated(LARGE)
+    mended.put(cyd.owns('site:s1', { name: 'other' }))
+    mended.put(cyd.owns('site:s1', { name: 'blog' }))
+    mended.put(app('a3', bob, 'other').exists)
+    mended.put(app('a3', bob, 'single').exists)
+    for (const index of [packed, mended]) {
+      for (let i = 0; i < 300; i++) {
+        const node = index.findNode(`fs:f${i}`)
+        const place = i > 3 ? index.findNode(`fs:f${Math.floor(i / 4)}`) : index.rootNode('fs')
+        assert.equal(index.placeOf(node), place)
+        const name = i % 2 === 0 ? `named${i}` : undefined
+        assert.equal(index.resourceName(node), name)
+        assert.equal(index.findNamed(place, name ?? `f${i}`), node)
+        assert.equal(index.findNamed(place, name === undefined ? `named${i}` : `f${i}`), NONE)
+        assert.equal(index.findNamed(node, name ?? `f${i}`), NONE)
+      }
+      const site = (name: string): string | undefined =>
+        index.resourceNamed('site', undefined, name)?.permission
+      assert.deepEqual(['blog', 'shop', 's1', 'none'].map(site), [undefined, 'site:s3', undefined, undefined])
+      assert.deepEqual(
+        ['single', 'twin', 'a4', 'none'].map((each) => index.appNamed(each)?.id),
+        ['a3', undefined, undefined, undefined],
+      )
+      assert.equal(index.resourceNamed('site', 'fs:f1', 'named4'), undefined)
+      assert.equal(index.resourceNamed('fs', 'fs:f1', 'named4')?.permission, 'fs:f4')
+      const names = ['user:u0', 'user:u1', 'group:g1', 'app:a1', 'app:a4', agent, 'system'].map((each) =>
+        index.partyName(index.parties.get(each)!),
+      )
+      assert.deepEqual(names, ['n0', 'u1', 'g1', 'twin', 'a4', agent, 'system'])
+    }
   })
 })
