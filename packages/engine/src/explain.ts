@@ -302,7 +302,7 @@ function ownersOf(inquiry: Inquiry, permission: string): string[] {
 /** Who may ask about anyone, or manages the resource, or holds anything of it. */
 function maySee(inquiry: Inquiry, resource: string): boolean {
   return ['castellan:check', `manage:${resource}`, seeingOf(inquiry, resource)].some((enough) =>
-    inquiry.holds(inquiry.viewer, enough),
+    inquiry.mayViewerSee(enough),
   )
 }
 

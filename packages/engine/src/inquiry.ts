@@ -84,6 +84,7 @@ export class Inquiry {
   /** States met before, by actor and string, and whether they hold. */
   private readonly known = new Pairs()
   private readonly knownHolds: boolean[] = []
+  private sight: Inquiry | undefined
 
   constructor(index: FactsIndex, rules: RuleBook, now: number, context: JsonObject, viewer: string) {
     this.index = index
@@ -92,7 +93,19 @@ export class Inquiry {
     this.context = context
     this.viewer = viewer
     const facts: FactReader = index
-    this.setting = { facts, now, context, mayViewerSee: (permission) => this.holds(this.viewer, permission) }
+    this.setting = { facts, now, context, mayViewerSee: (permission) => this.mayViewerSee(permission) }
+  }
+
+  /**
+   * Whether whoever the answer is for holds this. The context says things of the question, and may be of the
+   * viewer's own making: no right of the viewer's rests on it.
+   */
+  mayViewerSee(permission: string): boolean {
+    this.sight ??=
+      Object.keys(this.context).length === 0
+        ? this
+        : new Inquiry(this.index, this.rules, this.now, {}, this.viewer)
+    return this.sight.holds(this.viewer, permission)
   }
 
   // ---- strings

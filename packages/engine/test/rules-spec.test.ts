@@ -497,3 +497,24 @@ describe('a rule that fails', () => {
     assert.equal(engine.check('user:bob', 'a'), false)
   })
 })
+
+test('the context of a question gives its viewer no sight', () => {
+  const trusting = implicator((_actor, _permission, { context }) =>
+    context['isAdmin'] === true ? {} : undefined,
+  )
+  const engine = withRules(
+    [trusting],
+    ed.grants('a:b', bob),
+    bob.grants('a:b', alice),
+    ed.owns('fs:1', { name: 'secret' }),
+  )
+  const asking = { viewer: 'user:alice', context: { isAdmin: true } }
+  const said = JSON.stringify([
+    engine.scan('user:alice', 'a:b', asking),
+    engine.explain('user:alice', 'a:b', asking),
+  ])
+  assert.match(said, /hidden/)
+  assert.doesNotMatch(said, /user:ed|"ed"/)
+  assert.equal(engine.canonical('fs:/secret:read', asking), 'fs:/secret:read')
+  assert.equal(engine.canonical('fs:/secret:read', { viewer: 'user:ed' }), 'fs:1:read')
+})
