@@ -54,6 +54,7 @@ export async function openCastellan({ store, ...options }: CastellanOptions): Pr
     claims: (actor, permission, asking) => engine.claims(actor, permission, asking),
     holders: (permission, asking) => engine.holders(permission, asking),
     permissionsOf: (actor, prefix, asking) => engine.permissionsOf(actor, prefix, asking),
+    candidates: (sought, asking) => engine.candidates(sought, asking),
     preview: (changes, asking) => engine.preview(changes, asking),
     authorizeQuestion: (caller, question, asking) => engine.authorizeQuestion(caller, question, asking),
     canonical: (permission, asking) => engine.canonical(permission, asking),

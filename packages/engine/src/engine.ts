@@ -24,6 +24,7 @@ import {
   authorizeReadAll,
 } from './authority.ts'
 import type { Change, ChangeResult, Commit, Preconditions } from './change.ts'
+import { type ActorKind, holderCandidates, resourceCandidates, rightCandidates } from './candidates.ts'
 import { FastCheck } from './check.ts'
 import { claimsOf } from './claims.ts'
 import { NONE } from './columns.ts'
@@ -54,6 +55,7 @@ import { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { firstInOrder } from './order.ts'
 import { factKey, parseFactKey, parseText } from './parse-fact.ts'
+import { decodeComponent } from './permission.ts'
 import { findPermissions } from './permissions-of.ts'
 import { Plan } from './plan.ts'
 import { compareWorlds } from './preview.ts'
@@ -311,6 +313,27 @@ export class Engine {
     const { items, incomplete } = findPermissions(inquiry, actor, canonical)
     const page = pageOf(['permissionsOf', actor, canonical ?? null], items, ['permission'], asking)
     return { ...page, revision: this.current, incomplete }
+  }
+
+  /**
+   * Where to look for what is sought: all of it, once each and in any order, and perhaps more. `check` says of each
+   * whether it is found; where registered rules have a say, each can be asked with a context of its own.
+   *
+   * @returns party strings of holders, else decoded components; not to be read across changes
+   * @throws {ActorInvalidError | PermissionInvalidError | PermissionUnknownError} on malformed input
+   */
+  candidates(sought: Sought, asking?: Asking): Iterable<string> {
+    const inquiry = this.inquiry(asking)
+    switch (sought.for) {
+      case 'holders':
+        return holderCandidates(inquiry, sought.kind, sought.permission, inquiry.canonical(sought.permission))
+      case 'resources':
+        return decodeAll(
+          resourceCandidates(inquiry, sought.actor, inquiry.canonical(sought.namespace), sought.right),
+        )
+      case 'rights':
+        return decodeAll(rightCandidates(inquiry, sought.actor, inquiry.canonical(sought.resource)))
+    }
   }
 
   /**
@@ -669,6 +692,23 @@ export class Engine {
   }
 }
 
+export type Sought =
+  /** Who of a kind may hold a permission. */
+  | { readonly for: 'holders'; readonly permission: string; readonly kind: ActorKind }
+  /** Second components of a namespace's strings that facts name, behind which the actor may hold a right. */
+  | {
+      readonly for: 'resources'
+      readonly actor: string
+      readonly namespace: string
+      /** One component, as it stands in a string. */
+      readonly right: string
+    }
+  /**
+   * What may stand behind a resource's string: its namespace's modes, and what facts name there, or behind its
+   * folders as far as the actor holds it there.
+   */
+  | { readonly for: 'rights'; readonly actor: string; readonly resource: string }
+
 export type AuthorizedQuestion =
   | { readonly about: 'actor'; readonly actor: string }
   | { readonly about: 'holders'; readonly permission: string }
@@ -706,6 +746,10 @@ function namedBy(wishes: readonly Change[]): string[] {
 function namespacesOf(catalog: Catalog): readonly Omit<NamespaceFact, 'kind'>[] {
   if (Array.isArray(catalog)) return catalog as readonly Omit<NamespaceFact, 'kind'>[]
   return Object.entries(catalog).map(([name, rest]) => ({ ...rest, name }))
+}
+
+function* decodeAll(components: Iterable<string>): Generator<string> {
+  for (const component of components) yield decodeComponent(component)
 }
 
 function canonicalKey(inquiry: Inquiry, key: FactKey): FactKey {

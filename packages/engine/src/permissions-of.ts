@@ -16,6 +16,17 @@ export function findPermissions(
   actorText: string,
   prefix: string | undefined,
 ): { items: HeldPermission[]; incomplete: boolean } {
+  const { found, incomplete } = collectPermissions(inquiry, actorText, prefix)
+  const items = [...found].map(([permission, source]) => ({ permission, source }))
+  return { items: items.sort((a, b) => compareText(a.permission, b.permission)), incomplete }
+}
+
+/** The same by permission, in any order. */
+export function collectPermissions(
+  inquiry: Inquiry,
+  actorText: string,
+  prefix: string | undefined,
+): { found: Map<string, string>; incomplete: boolean } {
   const found = new Map<string, string>()
   const covering = prefix === undefined ? undefined : new Set(inquiry.explode(prefix).strings)
   const offer = (permission: string, source: string): void => {
@@ -33,8 +44,7 @@ export function findPermissions(
     offerGrants(inquiry, actor, offer)
     if (!offerRegistered(inquiry, actor, offer)) incomplete = true
   }
-  const items = [...found].map(([permission, source]) => ({ permission, source }))
-  return { items: items.sort((a, b) => compareText(a.permission, b.permission)), incomplete }
+  return { found, incomplete }
 }
 
 type Offer = (permission: string, source: string) => void

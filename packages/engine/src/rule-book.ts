@@ -58,6 +58,11 @@ export class RuleBook {
     return this.registered.some((rule) => speaksOf(rule, namespace))
   }
 
+  /** May an answer about this namespace rest on a registered rule. Beneath `manage` stand the strings of any other. */
+  maySpeakOf(namespace: string): boolean {
+    return namespace === 'manage' ? this.registered.length > 0 : this.touches(namespace)
+  }
+
   /** Can every registered rule that yields rights say whom it gives them. */
   canList(): boolean {
     return [...this.implicators, ...this.scanners].every((rule) => rule.holdersOf !== undefined)
