@@ -1,3 +1,4 @@
+export { canonicalJson } from './canonical.ts'
 export { GENESIS, hashEntry, verifyJournal } from './journal.ts'
 export type { HashedCommit, JournalPosition, Verification, VerifyOptions, VerifyProblem } from './journal.ts'
 export {
