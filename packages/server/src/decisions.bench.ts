@@ -37,16 +37,28 @@ async function measure(): Promise<void> {
       { checks: Array.from({ length: count }, (_, i) => ({ ...question, actor: `user:u${i}` })) },
       token,
     )
-  const rates = { bare: [] as number[], check: [] as number[], each: [] as number[] }
+  const evaluation = {
+    subject: { type: 'user', id: 'u500' },
+    action: { name: 'read' },
+    resource: { type: 'a', id: 'own' },
+  }
+  const lean = { options: { reading: false } }
+  const evaluate = post('/access/v1/evaluation', evaluation, token)
+  const evaluateLean = post('/access/v1/evaluation', { ...evaluation, ...lean }, token)
+  const evaluateEach = post(
+    '/access/v1/evaluations',
+    {
+      ...evaluation,
+      evaluations: Array.from({ length: 1_000 }, (_, i) => ({ subject: { type: 'user', id: `u${i}` } })),
+      ...lean,
+    },
+    token,
+  )
+  const rates = newRows()
   const answerBytes = await sizeOf(castellan.port, check)
   const bareCheck = post(`/${answerBytes}`, question, token)
-  const costs = { bare: [] as number[], check: [] as number[], each: [] as number[] }
-  const turn = async (
-    name: keyof typeof rates,
-    server: Started,
-    request: Buffer,
-    answers: number,
-  ): Promise<void> => {
+  const costs = newRows()
+  const turn = async (name: Turn, server: Started, request: Buffer, answers: number): Promise<void> => {
     const before = await processorUsed(server.child)
     const { rate, answered } = await load(server.port, request, SECONDS, answers === 1 ? CONNECTIONS : 2)
     rates[name].push(rate * answers)
@@ -58,6 +70,9 @@ async function measure(): Promise<void> {
     await turn('bare', bare, bareCheck, 1)
     await turn('check', castellan, check, 1)
     await turn('each', castellan, each(1_000), 1_000)
+    await turn('evaluate', castellan, evaluate, 1)
+    await turn('evaluateLean', castellan, evaluateLean, 1)
+    await turn('evaluateEach', castellan, evaluateEach, 1_000)
   }
   const ratios = rates.check.map((rate, i) => rate / rates.bare[i]!)
   console.table({
@@ -69,9 +84,15 @@ async function measure(): Promise<void> {
       most: Math.max(...ratios).toFixed(2),
     },
     'POST /v1/check-each of 1,000, answers/s': row(rates.each),
+    'POST /access/v1/evaluation, requests/s': row(rates.evaluate),
+    'POST /access/v1/evaluation without readings, requests/s': row(rates.evaluateLean),
+    'POST /access/v1/evaluations of 1,000 without readings, answers/s': row(rates.evaluateEach),
     'bare, µs of processor a request': costRow(costs.bare),
     'check, µs of processor a request': costRow(costs.check),
     'check-each, µs of processor an answer': costRow(costs.each),
+    'evaluation, µs of processor a request': costRow(costs.evaluate),
+    'evaluation without readings, µs of processor a request': costRow(costs.evaluateLean),
+    'evaluations, µs of processor an answer': costRow(costs.evaluateEach),
     'processor of bare to that of check': {
       median: (median(costs.bare) / median(costs.check)).toFixed(2),
       least: '',
@@ -82,6 +103,12 @@ async function measure(): Promise<void> {
     `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.version}, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s`,
   )
   for (const { child } of [bare, castellan]) child.kill()
+}
+
+type Turn = 'bare' | 'check' | 'each' | 'evaluate' | 'evaluateLean' | 'evaluateEach'
+
+function newRows(): Record<Turn, number[]> {
+  return { bare: [], check: [], each: [], evaluate: [], evaluateLean: [], evaluateEach: [] }
 }
 
 interface Started {
@@ -136,6 +163,7 @@ async function serveCastellan(): Promise<{ port: number; token: string }> {
     { kind: 'user', id: 'owner' },
     { kind: 'user', id: 'service' },
     { kind: 'resource', permission: 'a:folder', owner: 'user:owner' },
+    { kind: 'resource', permission: 'a:own', owner: 'user:owner', parent: 'a:folder' },
     { kind: 'grant', issuer: 'system', holder: 'user:service', permission: 'castellan:check', extra: {} },
   ]
   for (let i = 0; i < 10_000; i++) {
@@ -148,6 +176,14 @@ async function serveCastellan(): Promise<{ port: number; token: string }> {
       extra: {},
     })
   }
+  for (let i = 0; i < 1_000; i++)
+    facts.push({
+      kind: 'grant',
+      issuer: 'user:owner',
+      holder: `user:u${i}`,
+      permission: 'a:own:write',
+      extra: {},
+    })
   for (let i = 0; i < facts.length; i += 1_000)
     await live.change(facts.slice(i, i + 1_000).map((add) => ({ add })))
   const tokens = new MemoryTokenSecrets()

@@ -1,6 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Asking, Question } from '@castellan/engine'
 import {
+  authzenEvaluationAnswer,
+  authzenEvaluationRequest,
+  authzenEvaluationsAnswer,
+  authzenEvaluationsRequest,
   checkAnswer,
   checkEachAnswer,
   checkEachRequest,
@@ -10,16 +14,17 @@ import {
   parseCheckBody,
   parseCheckEachBody,
 } from '@castellan/protocol'
+import { evaluate, evaluateEach } from './authzen/evaluation.ts'
 import { authorizeAbout, authorizeEach, type Caller } from './caller.ts'
 import type { Context } from './context.ts'
 import { assertBodyExpected, collectBody } from './edge/body.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendJson, sendProblem } from './edge/send.ts'
-import { ASKING } from './openapi/codes.ts'
+import { ASKING, EVALUATING } from './openapi/codes.ts'
 import type { RouteDoc } from './routes/route.ts'
 
 /** Answers the text of a body with the text of an answer. */
-export type Decide = (context: Context, caller: Caller, body: string) => string
+export type Decide = (context: Context, caller: Caller, body: string, requestId: string) => string
 
 interface DecisionRoute extends RouteDoc {
   readonly decide: Decide
@@ -49,6 +54,28 @@ export const decisionRoutes: readonly DecisionRoute[] = [
     codes: ASKING,
     decide: checkEach,
   },
+  {
+    method: 'POST',
+    path: '/access/v1/evaluation',
+    tag: 'AuthZEN',
+    doc: 'may a subject do this to a resource',
+    id: 'authzenEvaluation',
+    body: authzenEvaluationRequest,
+    answer: authzenEvaluationAnswer,
+    codes: EVALUATING,
+    decide: evaluate,
+  },
+  {
+    method: 'POST',
+    path: '/access/v1/evaluations',
+    tag: 'AuthZEN',
+    doc: 'up to 1,000 such evaluations, or as many as it takes to a first denial or permit',
+    id: 'authzenEvaluations',
+    body: authzenEvaluationsRequest,
+    answer: authzenEvaluationsAnswer,
+    codes: EVALUATING,
+    decide: evaluateEach,
+  },
 ]
 
 /** By path; without a prototype, whose names are no paths. */
@@ -74,7 +101,8 @@ export function answerDecision(
     collectBody(request, context.bodyBytesMax, (error, body) => {
       try {
         if (error !== undefined) throw error
-        sendJson(response, requestId, decide(context, context.callers.get(tokenId, context.now()), body))
+        const caller = context.callers.get(tokenId, context.now())
+        sendJson(response, requestId, decide(context, caller, body, requestId))
       } catch (problem) {
         sendProblem(request, response, requestId, problem, context.log)
       }

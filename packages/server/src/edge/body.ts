@@ -1,22 +1,23 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { EdgeError } from '@castellan/protocol'
+import { isAuthzen } from '../authzen/edge.ts'
 
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i
 
-/** What can be known of a body before it comes. @throws {EdgeError} CONTENT_TYPE, BODY_TOO_LARGE */
+/** What can be known of a body before it comes. @throws {EdgeError} CONTENT_TYPE (for AuthZEN BODY_INVALID), BODY_TOO_LARGE */
 export function assertBodyExpected(request: IncomingMessage, bodyBytesMax: number): void {
   const type = request.headers['content-type']
   if (type !== 'application/json' && (type === undefined || !JSON_TYPE.test(type))) {
-    throw new EdgeError(
-      'CONTENT_TYPE',
+    throw typeError(
+      request,
       'the body is not announced as JSON in UTF-8',
       'send `Content-Type: application/json`',
     )
   }
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
-    throw new EdgeError('CONTENT_TYPE', 'the body is encoded', 'send it without `Content-Encoding`')
+    throw typeError(request, 'the body is encoded', 'send it without `Content-Encoding`')
   }
   if (Number(request.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge(bodyBytesMax)
 }
@@ -61,6 +62,11 @@ export function readBody(request: IncomingMessage, bodyBytesMax: number): Promis
       reject(new EdgeError('REQUEST_INVALID', 'the body ended early', 'send as many bytes as announced')),
     )
   })
+}
+
+/** AuthZEN has one status for all that is wrong with a body. */
+function typeError(request: IncomingMessage, message: string, hint: string): EdgeError {
+  return new EdgeError(isAuthzen(request) ? 'BODY_INVALID' : 'CONTENT_TYPE', message, hint)
 }
 
 function tooLarge(bodyBytesMax: number): EdgeError {

@@ -8,13 +8,13 @@ import { newRequestId } from './request-id.ts'
 const LINGER_BYTES_MAX = 1_048_576
 const LINGER_MS_MAX = 1_000
 
-/** Answers with a body of ASCII JSON. */
+/** Answers with a body of JSON. */
 export function sendJson(response: ServerResponse, requestId: string, body: string): void {
   response.writeHead(200, [
     'Content-Type',
     'application/json',
     'Content-Length',
-    String(body.length),
+    String(Buffer.byteLength(body)),
     'X-Request-ID',
     requestId,
   ])

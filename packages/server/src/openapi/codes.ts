@@ -11,6 +11,13 @@ export const ASKING = [
   'RULE_FAILED',
 ] as const satisfies readonly ProblemCode[]
 
+/** What an evaluation can be refused with: what nobody knows is a denial there. */
+export const EVALUATING = [
+  'FORBIDDEN',
+  'LIMIT_EXCEEDED',
+  'RULE_FAILED',
+] as const satisfies readonly ProblemCode[]
+
 /** What the durable side can say where it is read. */
 export const READING = [
   'STORE_CORRUPT',
@@ -57,7 +64,6 @@ const EVERYWHERE = [
 
 /** No request for a route that is there ends in one of these. */
 export const NOT_OF_ROUTES = [
-  'NOT_FOUND',
   'METHOD_NOT_ALLOWED',
   // A server has its store, and reads its journal, before it listens.
   'STORE_NEWER',
@@ -76,7 +82,10 @@ export function codesOf(route: RouteDoc, names: ReadonlySet<string>): ReadonlySe
   return new Set<ProblemCode>([
     ...EVERYWHERE,
     ...(route.isOpen === true ? [] : (['UNAUTHENTICATED'] as const)),
-    ...(route.body === undefined ? [] : (['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE'] as const)),
+    ...(route.body === undefined ? [] : (['BODY_INVALID', 'BODY_TOO_LARGE'] as const)),
+    // AuthZEN has one status for all that is wrong with a body.
+    ...(route.body === undefined || route.tag === 'AuthZEN' ? [] : (['CONTENT_TYPE'] as const)),
+    ...(names.has('page') ? (['CURSOR_INVALID', 'CURSOR_MISMATCH'] as const) : []),
     ...(names.has('atLeast') ? (['REVISION_AHEAD'] as const) : []),
     ...(names.has('cursor') ? (['CURSOR_INVALID', 'CURSOR_MISMATCH'] as const) : []),
     // A page of a length that is none.

@@ -42,7 +42,7 @@ const TAGS: Readonly<Record<Tag, string>> = {
 
 const DESCRIPTION = `Who may do what, and why.
 
-\`actor\` may be left out and is then the caller. Unknown fields are errors. Answers say \`revision\`, the last commit they have seen. A list is
+\`actor\` may be left out and is then the caller. Unknown fields are errors, but in AuthZEN’s bodies. Answers say \`revision\`, the last commit they have seen. A list is
 read with \`limit\` and \`cursor\`, the \`nextCursor\` of the page before; it is null on the last page. What answers GET answers HEAD too. Whatever is
 refused is answered by a problem document (RFC 9457) whose \`code\` is stable. What a caller may not see looks like what is not there.`
 
