@@ -11,6 +11,11 @@ const ADDRESS: readonly OptionSpec[] = [
   { flags: '--host <address>', doc: 'address to bind to; default: 127.0.0.1' },
 ]
 
+const PUBLIC_URL: OptionSpec = {
+  flags: '--public-url <url>',
+  doc: 'where others reach the server; default: the address it listens on',
+}
+
 const asking = () => import('./commands/questions.ts')
 const lists = () => import('./commands/lists.ts')
 const journals = () => import('./commands/journal.ts')
@@ -31,7 +36,7 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
     summary: 'serve a platform folder over HTTP',
     details:
       'Prints one line with the address when ready. Every setting of settings/castellan.json has an environment variable, CASTELLAN_…, as well.',
-    options: ADDRESS,
+    options: [...ADDRESS, PUBLIC_URL],
     examples: ['castellan serve --dir castellan-data --port 7070'],
     load: async () => (await platforms()).serve,
   },

@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { decisionRoutes, DECISIONS } from './decisions.ts'
 import { headersFor, isWhole, logProblem, sendProblem } from './edge/send.ts'
 import { writeOpenApi, type OpenApi } from './openapi/document.ts'
+import { authzenRoutes } from './routes/authzen.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -39,6 +40,7 @@ const ROUTES: readonly Route[] = [
   ...catalogRoutes,
   ...journalRoutes,
   ...watchRoutes,
+  ...authzenRoutes,
   ...healthRoutes,
   ...docsRoutes(readOpenApi),
 ]

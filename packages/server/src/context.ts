@@ -16,4 +16,6 @@ export interface Context {
   /** Milliseconds since 1970, UTC. A client never says what time it is. */
   readonly now: () => number
   readonly bodyBytesMax: number
+  /** Where others reach this server, without `/` at its end. Never taken from a request. */
+  readonly publicUrl: () => string
 }

@@ -18,6 +18,7 @@ import { requestIdOf } from './edge/request-id.ts'
 import { sendProblem, sendRawProblem } from './edge/send.ts'
 import { Followers, type FollowerLimits } from './journal/followers.ts'
 import type { Live } from './live.ts'
+import { parsePublicUrl } from './public-url.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
 
 export interface ServerOptions {
@@ -30,6 +31,8 @@ export interface ServerOptions {
   /** Milliseconds since 1970, UTC; the same clock as the engine's. Default: the system's. */
   readonly now?: () => number
   readonly limits?: Partial<ServerLimits>
+  /** Where others reach the server, as its documents name it: `https://<host>[/<path>]`. Default: where it listens. */
+  readonly publicUrl?: string
 }
 
 /** What arrives from outside is bounded. */
@@ -97,11 +100,14 @@ export function createServer(options: ServerOptions): Server {
 class CastellanServer implements Server {
   readonly #http: HttpServer
   readonly #followers: Followers
+  /** Also once it listens no more, for the requests that are under way. */
+  #listenedAt = ''
   #isStopping = false
   #closing: Promise<void> | undefined
 
-  constructor({ live, tokens, log = createLogger(), now = Date.now, limits }: ServerOptions) {
+  constructor({ live, tokens, log = createLogger(), now = Date.now, limits, publicUrl }: ServerOptions) {
     const bounds = { ...SERVER_LIMITS, ...limits }
+    const named = publicUrl === undefined ? undefined : parsePublicUrl(publicUrl)
     const { engine } = live
     this.#followers = new Followers(live, bounds)
     const context = {
@@ -114,6 +120,7 @@ class CastellanServer implements Server {
       log,
       now,
       bodyBytesMax: bounds.bodyBytesMax,
+      publicUrl: () => named ?? this.#listenedAt,
     }
     this.#http = makeHttpServer(
       bounds,
@@ -125,7 +132,8 @@ class CastellanServer implements Server {
   async listen({ host = '127.0.0.1', port }: ListenOptions): Promise<string> {
     this.#http.listen({ host, port })
     await once(this.#http, 'listening')
-    return this.address!
+    this.#listenedAt = this.address!
+    return this.#listenedAt
   }
 
   get address(): string | undefined {

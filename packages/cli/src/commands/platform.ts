@@ -143,21 +143,31 @@ function assertFolder({ server, facts, as }: TargetFlags, command: string): void
 interface Overrides {
   readonly port?: number
   readonly host?: string
+  readonly publicUrl?: string
   readonly store?: string
 }
 
 function overridesOf({ io, flags }: Session, input: Input): Overrides {
   const port = input.number('port', 0, 65_535)
   const host = input.text('host')
+  const publicUrl = input.text('publicUrl')
   return {
     ...(port === undefined ? {} : { port }),
     ...(host === undefined ? {} : { host }),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(flags.store === undefined ? {} : { store: `sqlite:${parseStore(flags.store, io.cwd)}` }),
   }
 }
 
 function serverOf({ live, tokens, settings }: Platform, io: Io): Server {
-  return createServer({ live, tokens, now: io.now, log: createLogger({ level: settings.logLevel }) })
+  const { publicUrl, logLevel } = settings
+  return createServer({
+    live,
+    tokens,
+    now: io.now,
+    log: createLogger({ level: logLevel }),
+    ...(publicUrl !== '' && { publicUrl }),
+  })
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

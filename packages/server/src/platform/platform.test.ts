@@ -207,6 +207,8 @@ describe('openPlatform', () => {
     { text: '{"store": "postgres://x/y"}', path: 'store', message: /not there yet/ },
     { text: '{"store": "mysql:x"}', path: 'store' },
     { text: '{"host": ""}', path: 'host' },
+    { text: '{"publicUrl": "pdp.example.com"}', path: 'publicUrl', message: /expected a URL/ },
+    { text: '{"publicUrl": "https://a.example/?b"}', path: 'publicUrl' },
     { text: '{"__proto__": {"port": 1}}', path: '__proto__' },
     { text: '{"port": 1, "port": 2}', message: /line 1, column 13: `port` is given twice/ },
     { text: '{\n  "port": 1,\n}', message: /line 3, column 1/ },
@@ -238,6 +240,7 @@ describe('openPlatform', () => {
     assert.deepEqual(await read(), {
       host: '127.0.0.1',
       port: 7070,
+      publicUrl: '',
       store: 'sqlite:data/castellan.db',
       logLevel: 'info',
     })

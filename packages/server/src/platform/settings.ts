@@ -1,12 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { JsonInvalidError, parseJson, printPath } from '@castellan/protocol'
 import { z } from '@hono/zod-openapi'
+import { findPublicUrl } from '../public-url.ts'
 import { PlatformError } from './errors.ts'
 
 /** `settings/castellan.json`. Every key has a default, so `{}` is a whole file. */
 export const settingsShape = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('the address to listen on'),
   port: z.int().min(0).max(65_535).default(7070).describe('the port to listen on; 0 takes a free one'),
+  publicUrl: z
+    .string()
+    .refine(
+      (text) => text === '' || findPublicUrl(text) !== undefined,
+      'Expected a URL, without query or user',
+    )
+    .default('')
+    .describe('where others reach the server, as its documents name it; empty: the address it listens on'),
   store: z
     .string()
     .min(1)
