@@ -61,6 +61,8 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>()
   for (const definition of ROUTES) {
     app.on(definition.method, honoPath(definition.path), async (request) => {
+      // The framework reads other spellings as well: `/%68ealthz`, `/x/%2e%2e/healthz`, `/healthz#x`.
+      if (!isMatch(definition.path, pathOf(request))) return refuseRoute(request, context)
       const { status = 200, headers = {}, body } = await answerRoute(definition, request, context)
       const head = {
         'Cache-Control': 'no-store',
@@ -92,7 +94,7 @@ function stream(
 }
 
 function refuseRoute(request: Request, context: Context): Response {
-  const allowed = methodsOf(request.req.path)
+  const allowed = methodsOf(pathOf(request))
   if (allowed.length === 0 || allowed.includes(request.req.method)) {
     return refuse(
       request,
@@ -137,6 +139,11 @@ function refuse(
 /** It was put on the answer before the framework had its turn. */
 function requestIdAt(request: Request): string {
   return String(request.env.outgoing.getHeader('x-request-id') ?? '')
+}
+
+/** As it was sent. */
+function pathOf(request: Request): string {
+  return (request.env.incoming.url ?? '').split('?', 1)[0]!
 }
 
 /** What a path takes, HEAD where GET is. */

@@ -79,12 +79,44 @@ describe('routes', () => {
       'http://x/v1/check',
       '*',
       '/v1/check#x',
+      '/v1/scan#x',
+      '/v1/%73can',
+      '/v1/x/%2e%2E/scan',
+      '/%2e/v1/scan',
+      '/v1\\scan',
+      '/v1/scan\\',
     ]) {
       assert.equal(await status(target), 404, target)
     }
     assert.equal(await status('/v1/check?now=1'), 400)
     assert.equal(await status('/v1/check?'), 400)
   })
+
+  for (const path of ['/v1/check', '/v1/explain']) {
+    test(`${path} tells who is nobody of no mistake`, async (t) => {
+      const { call, tokenOf } = await serve(t)
+      const body = { permission: 'a' }
+      assert.equal((await call('POST', `${path}?limit=1`, { body })).status, 401)
+      assert.equal((await call('POST', `${path}?limit=1`, { token: await tokenOf('ed'), body })).status, 400)
+    })
+
+    test(`${path} wants one host, but for HTTP/1.0, where none was asked for`, async (t) => {
+      const { raw, tokenOf } = await serve(t)
+      const token = await tokenOf('ed')
+      const statusWith = async (version: string, hosts: string) => {
+        const head = `POST ${path} HTTP/${version}\r\n${hosts}Connection: close\r\nAuthorization: Bearer ${token}\r\n`
+        const body = '{"permission":"a"}'
+        return parseReply(
+          await raw(`${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
+        ).status
+      }
+      for (const host of ['x:1', '[::1]:80', 'x:99999', 'x:y', '[', '%', 'X..y'])
+        assert.equal(await statusWith('1.1', `Host: ${host}\r\n`), 200, host)
+      assert.equal(await statusWith('1.0', ''), 200)
+      for (const hosts of ['', 'Host: \r\n', 'Host: a/b\r\n', 'Host: a\r\nHost: b\r\n'])
+        assert.equal(await statusWith('1.1', hosts), 400, hosts)
+    })
+  }
 
   test('answer HEAD as GET, without the body', async (t) => {
     const { call, tokenOf } = await serve(t)

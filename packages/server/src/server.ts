@@ -174,14 +174,17 @@ function listenerOf(context: Context, isStopping: () => boolean): Listener {
     // A connection is not for the next request once we are on our way out.
     if (isStopping()) response.shouldKeepAlive = false
     const decide = request.method === 'POST' ? DECISIONS[request.url ?? ''] : undefined
-    if (decide !== undefined && request.headers.host !== undefined) {
+    if (decide !== undefined && hasHost(request)) {
       answerDecision(context, decide, request, response)
       return
     }
     const requestId = requestIdOf(request)
     try {
       assertTarget(request)
+      assertNoDecision(request, context)
       response.setHeader('X-Request-ID', requestId)
+      // The framework makes an address of it, and refuses in its own words what makes none. Nobody else reads it.
+      request.headers.host = 'localhost'
       answerRest(request, response).catch((error: unknown) =>
         sendProblem(request, response, requestId, error, context.log),
       )
@@ -193,26 +196,35 @@ function listenerOf(context: Context, isStopping: () => boolean): Listener {
 
 /** What the framework would refuse in its own words, or read in another way than we do. */
 function assertTarget(request: IncomingMessage): void {
-  const url = request.url ?? ''
-  const host = request.headers.host
-  if (host === undefined ? request.httpVersion === '1.1' : !HOST.test(host)) {
+  if (!hasHost(request))
     throw new EdgeError('REQUEST_INVALID', 'the `Host` header is missing or not valid', 'send the host once')
-  }
-  if (!isPlainTarget(url))
+  if (!isPlainTarget(request.url ?? ''))
     throw new EdgeError('NOT_FOUND', 'there is no such route', 'send a path that begins with `/`')
+}
+
+/** Before HTTP/1.1 nobody had to name one. */
+function hasHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
+  return host === undefined ? httpVersion !== '1.1' : HOST.test(host)
+}
+
+/** A decision route that was called with a query; who is nobody learns no more of it here than elsewhere. */
+function assertNoDecision({ url = '', method, headers }: IncomingMessage, { tokens }: Context): void {
   const path = url.split('?', 1)[0]!
-  if (path in DECISIONS && path !== url && request.method === 'POST') throw decisionMisuse()
+  if (method !== 'POST' || !(path in DECISIONS)) return
+  identify(headers.authorization, tokens)
+  throw decisionMisuse()
 }
 
 const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]+$/
 const PRINTABLE_PATH = /^\/[!-~]*$/
 
-/** Every path has one spelling: no empty segments and none of dots, which others resolve in their own ways. */
+/** Every path has one spelling: no empty segments and none of dots or backslashes, which others read in their own ways. */
 function isPlainTarget(url: string): boolean {
   if (!PRINTABLE_PATH.test(url)) return false
   const path = url.split('?', 1)[0]!
   return (
     !path.includes('//') &&
+    !path.includes('\\') &&
     !path.includes('/./') &&
     !path.includes('/../') &&
     !path.endsWith('/.') &&
