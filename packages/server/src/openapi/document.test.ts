@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { MEANINGS } from '@castellan/protocol'
+import { MEANINGS, values } from '@castellan/protocol'
 import { z } from 'zod'
 import { ALL_ROUTES, readOpenApi } from '../app.ts'
 import type { RouteDoc } from '../routes/route.ts'
@@ -143,6 +143,23 @@ describe('writing the document', () => {
         ]),
       /give each side its own/,
     )
+  })
+
+  test('describes what a query takes as what it becomes, where that can be said', () => {
+    const query = z.strictObject({
+      limit: values.digits.optional(),
+      all: z.enum(['true', 'false']).transform((text) => text === 'true'),
+    })
+    const { parameters } = writeOpenApi([{ ...one, query }]).paths['/x']!['get']!
+    assert.deepEqual(parameters.slice(0, 2), [
+      {
+        name: 'limit',
+        in: 'query',
+        required: false,
+        schema: { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 },
+      },
+      { name: 'all', in: 'query', required: true, schema: { type: 'string', enum: ['true', 'false'] } },
+    ])
   })
 
   test('tells an answer from a refusal of the same status', () => {

@@ -38,7 +38,7 @@ export function operationOf(route: RouteDoc, schemas: Schemas): () => Operation 
   for (const [, shape] of params) schemas.addUnnamed(shape)
   schemas.add(`${name}Answer`, route.answer)
   return () => {
-    const query = route.query === undefined ? [] : queryParameters(schemas.write(route.query, 'output'))
+    const query = route.query === undefined ? [] : queryParameters(route.query, schemas)
     const body = route.body === undefined ? undefined : schemas.refer(route.body, 'input')
     const names = new Set([...query.map((parameter) => parameter.name), ...fieldsOf(route, schemas)])
     return {
@@ -78,17 +78,25 @@ function pathParameter(name: string, schema: JsonSchema): Parameter {
   return { name, in: 'path', required: true, ...described(schema) }
 }
 
-function queryParameters(schema: JsonSchema): readonly Parameter[] {
-  const { properties = {}, required = [] } = schema as {
-    readonly properties?: Readonly<Record<string, JsonSchema>>
-    readonly required?: readonly string[]
-  }
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: 'query',
-    required: required.includes(name),
-    ...described(property),
-  }))
+/** Numbers are described as numbers; what becomes anything at all, as the text that it is before. */
+function queryParameters(query: z.ZodType, schemas: Schemas): readonly Parameter[] {
+  const { properties = {}, required = [] } = schemas.write(query, 'output') as Fields
+  const { properties: texts = {} } = schemas.write(query, 'input') as Fields
+  return Object.entries(properties).map(([name, property]) => {
+    const { description: _, ...value } = property
+    const isSaid = Object.keys(value).length > 0
+    return {
+      name,
+      in: 'query',
+      required: required.includes(name),
+      ...described(isSaid ? property : (texts[name] ?? {})),
+    }
+  })
+}
+
+interface Fields {
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
 }
 
 function headerParameter([name, description]: [string, string]): Parameter {
