@@ -56,6 +56,7 @@ const tasks = {
   publint: () => publint(),
   bench: (args) => foreground([SOURCES, 'bench/src/main.ts', ...args]),
   soak: (args) => foreground([SOURCES, 'scripts/soak/main.ts', ...args]),
+  fuzz: (args) => foreground([SOURCES, 'packages/server/test/fuzz/main.ts', ...args]),
   mutate: (args) => foreground([tools.stryker, 'run', ...args]),
 }
 

@@ -34,11 +34,12 @@ const OUTSIDE = new Set([400, 404, 405, 408, 413, 415, 417, 431])
  */
 export function findUndocumented(method: string, path: string, seen: Seen): string | undefined {
   const found = findOperation(method, path)
-  const problem = found === undefined ? outside(seen) : against(found.operation, found.pointer, method, seen)
+  const problem =
+    found === undefined ? findOutside(seen) : against(found.operation, found.pointer, method, seen)
   return problem && `${method} ${path} answered ${seen.status}: ${problem}\n${seen.text.slice(0, 500)}`
 }
 
-export interface FoundOperation {
+interface FoundOperation {
   readonly operation: Operation
   /** Where it stands in the document, as a JSON pointer. */
   readonly pointer: string
@@ -47,7 +48,7 @@ export interface FoundOperation {
 }
 
 /** HEAD is answered as GET is. */
-export function findOperation(method: string, path: string): FoundOperation | undefined {
+function findOperation(method: string, path: string): FoundOperation | undefined {
   const { paths } = readOpenApi()
   const given = path.split(/[?#]/, 1)[0]!.split('/')
   for (const [template, methods] of Object.entries(paths)) {
@@ -63,7 +64,8 @@ export function findOperation(method: string, path: string): FoundOperation | un
   return undefined
 }
 
-function outside({ status, headers, text }: Seen): string | undefined {
+/** What is wrong with an answer to what is no operation: it must be a refusal, and a problem document. */
+export function findOutside({ status, headers, text }: Seen): string | undefined {
   if (!OUTSIDE.has(status)) return 'the document has no such operation'
   const extra = [...headers.keys()].find((name) => !TRANSPORT.has(name) && !OUTSIDE_HEADERS.has(name))
   if (extra !== undefined) return `no refusal has the header ${extra}`
