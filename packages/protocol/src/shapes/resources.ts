@@ -33,6 +33,7 @@ export const resourcePatch = z
     ({ owner, parent, name }) => owner !== undefined || parent !== undefined || name !== undefined,
     'name what to change: `owner`, `parent` or `name`',
   )
+  .meta({ anyOf: [{ required: ['owner'] }, { required: ['parent'] }, { required: ['name'] }] })
 export const resourceAnswer = z.strictObject({ resource: resourceView, revision })
 export const resourcesQuery = z.strictObject({
   owner: owner.optional(),
