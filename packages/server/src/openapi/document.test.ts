@@ -162,6 +162,18 @@ describe('writing the document', () => {
     ])
   })
 
+  test('describes the headers that a route looks at', () => {
+    const takes = { 'Last-Event-ID': values.digits.describe('the last that is known') }
+    const { parameters } = writeOpenApi([{ ...one, takes }]).paths['/x']!['get']!
+    assert.deepEqual(parameters[0], {
+      name: 'Last-Event-ID',
+      in: 'header',
+      required: false,
+      description: 'the last that is known',
+      schema: { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 },
+    })
+  })
+
   test('tells an answer from a refusal of the same status', () => {
     const { paths } = writeOpenApi([{ ...one, statuses: { 503: 'not now' }, codes: ['STORE_CLOSED'] }])
     const response = paths['/x']!['get']!.responses['503']!

@@ -36,6 +36,7 @@ export function operationOf(route: RouteDoc, schemas: Schemas): () => Operation 
   if (route.body !== undefined) schemas.add(`${name}Request`, route.body)
   if (route.query !== undefined) schemas.addUnnamed(route.query)
   for (const [, shape] of params) schemas.addUnnamed(shape)
+  for (const shape of Object.values(route.takes ?? {})) schemas.addUnnamed(shape)
   schemas.add(`${name}Answer`, route.answer)
   return () => {
     const query = route.query === undefined ? [] : queryParameters(route.query, schemas)
@@ -49,7 +50,9 @@ export function operationOf(route: RouteDoc, schemas: Schemas): () => Operation 
       parameters: [
         ...params.map(([param, shape]) => pathParameter(param, schemas.place(shape, 'input'))),
         ...query,
-        ...Object.entries(route.takes ?? {}).map(headerParameter),
+        ...Object.entries(route.takes ?? {}).map(([header, shape]) =>
+          headerParameter(header, schemas.write(shape, 'output')),
+        ),
         { $ref: '#/components/parameters/RequestId' },
       ],
       ...(body !== undefined && {
@@ -99,8 +102,8 @@ interface Fields {
   readonly required?: readonly string[]
 }
 
-function headerParameter([name, description]: [string, string]): Parameter {
-  return { name, in: 'header', required: false, description, schema: { type: 'string' } }
+function headerParameter(name: string, schema: JsonSchema): Parameter {
+  return { name, in: 'header', required: false, ...described(schema) }
 }
 
 /** What a value is for belongs to the parameter, what it may be to its schema. */

@@ -40,8 +40,8 @@ export interface RouteDoc<Body = unknown, Query = unknown> {
   /** Whether a request without any body counts as one with `{}`. Default false. */
   readonly isBodyOptional?: boolean
   readonly query?: z.ZodType<Query>
-  /** Headers it looks at, with what they are for. */
-  readonly takes?: Readonly<Record<string, string>>
+  /** Headers it looks at. Their texts are its own to read; this says what they are. */
+  readonly takes?: Readonly<Record<string, z.ZodType>>
   /** Of a JSON answer; of another, what its text is. */
   readonly answer: z.ZodType
   /** Default `application/json`. */
