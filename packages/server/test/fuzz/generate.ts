@@ -84,6 +84,10 @@ const STRANGE = [
   'a:'.repeat(40) + 'a',
 ]
 
+interface Wanting {
+  readonly required?: readonly string[]
+}
+
 /** Makes values that a schema of the document allows, of what the pool holds. */
 export class Generator {
   readonly #random: Random
@@ -98,6 +102,8 @@ export class Generator {
     const { $ref, enum: values, type, ...rest } = schema
     if (typeof $ref === 'string') return this.#named($ref.slice($ref.lastIndexOf('/') + 1), name, depth)
     if ('const' in schema) return schema['const']
+    const examples = schema['examples']
+    if (Array.isArray(examples) && this.#random.chance(0.1)) return this.#random.pick(examples as unknown[])
     if (Array.isArray(values)) return this.#random.pick(values as unknown[])
     const chosen = Array.isArray(type) ? this.#random.pick(type as unknown[]) : type
     switch (chosen) {
@@ -210,13 +216,15 @@ export class Generator {
       readonly required?: readonly string[]
     }
     if (properties === undefined) return this.#freeObject(depth)
-    // Beside its fields a schema may say that it wants some of them, and not others.
-    const branches = (schema['oneOf'] ?? schema['anyOf'] ?? []) as readonly {
-      readonly required?: readonly string[]
-    }[]
+    // Beside its fields a schema may say that it wants some of them, and perhaps not others.
+    const { oneOf = [], anyOf = [] } = schema as {
+      readonly oneOf?: readonly Wanting[]
+      readonly anyOf?: readonly Wanting[]
+    }
+    const branches = [...oneOf, ...anyOf]
     const branch = branches.length === 0 ? undefined : this.#random.pick(branches)
     const wanted = new Set([...required, ...(branch?.required ?? [])])
-    const unwanted = new Set(branches.flatMap((other) => (other === branch ? [] : (other.required ?? []))))
+    const unwanted = new Set(oneOf.flatMap((other) => (other === branch ? [] : (other.required ?? []))))
     const isSmall = depth > DEPTH_MAX
     const names = Object.keys(properties).filter(
       (name) => wanted.has(name) || (!unwanted.has(name) && !isSmall && this.#random.chance(0.4)),

@@ -13,8 +13,6 @@ const MALFORMED: ReadonlySet<ProblemCode> = new Set([
   'HEADERS_TOO_LARGE',
   'EXPECTATION_FAILED',
   'REQUEST_TIMEOUT',
-  'NOT_FOUND',
-  'METHOD_NOT_ALLOWED',
 ])
 
 export interface Exception {

@@ -110,9 +110,12 @@ function draftOf(target: Target, random: Random, generator: Generator): Draft {
   }
 }
 
+/** Values that are made until one fits. */
+const VALUES_MAX = 500
+
 /** Not every branch that a schema forbids can be seen from where a value is made: so it is made again until it fits. */
 function validValue(schema: JsonSchema, target: Target, generator: Generator): unknown {
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < VALUES_MAX; i++) {
     const value = generator.value(schema)
     if (schemaProblem(bodyPointer(target), toWire(value)) === undefined) return value
   }
@@ -214,7 +217,9 @@ function refusalOf({ target, query, type, text }: Draft, isChunked: boolean): Re
   if (isOddQuery(target, query)) return 'QUERY_INVALID'
   const isEmpty = text === undefined || (text.length === 0 && !isChunked)
   if (text === undefined || (isEmpty && target.operation.requestBody?.required !== true)) return undefined
-  if (type !== 'application/json' && type !== 'application/json; charset=utf-8') return 'CONTENT_TYPE'
+  if (type !== 'application/json' && type !== 'application/json; charset=utf-8')
+    // Some standards want 400 for it.
+    return '415' in target.operation.responses ? 'CONTENT_TYPE' : 'BODY_INVALID'
   if (text.length > BODY_BYTES_MAX) return 'BODY_TOO_LARGE'
   try {
     const value = parseBody(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text))
