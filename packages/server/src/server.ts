@@ -208,10 +208,13 @@ function hasHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
 }
 
 /** A decision route that was called with a query; who is nobody learns no more of it here than elsewhere. */
-function assertNoDecision({ url = '', method, headers }: IncomingMessage, { tokens }: Context): void {
+function assertNoDecision(
+  { url = '', method, headers, socket }: IncomingMessage,
+  { bearers }: Context,
+): void {
   const path = url.split('?', 1)[0]!
   if (method !== 'POST' || !(path in DECISIONS)) return
-  identify(headers.authorization, tokens)
+  bearers.identify(socket, headers.authorization)
   throw decisionMisuse()
 }
 

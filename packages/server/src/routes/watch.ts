@@ -1,5 +1,5 @@
 import { RevisionAheadError } from '@castellan/engine'
-import { EdgeError, watchAnswer, watchQuery } from '@castellan/protocol'
+import { EdgeError, values, watchAnswer, watchQuery } from '@castellan/protocol'
 import { entryTest } from '../journal/filter.ts'
 import { READING } from '../openapi/codes.ts'
 import { route, Streamed, type Route } from './route.ts'
@@ -11,7 +11,9 @@ export const watchRoutes: readonly Route[] = [
     tag: 'Journal',
     doc: 'every change in order, as it happens: Server-Sent Events',
     id: 'watch',
-    takes: { 'Last-Event-ID': 'the last revision that is known: comes before `from`' },
+    takes: {
+      'Last-Event-ID': values.digits.describe('the last revision that is known: comes before `from`'),
+    },
     headers: { 'X-Accel-Buffering': 'proxies hand on each event at once' },
     codes: [
       ...READING,
