@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openEngine, type Change, type Engine } from '@castellan/engine'
-import { openLive, openMemoryStore, type Live } from '@castellan/store'
+import { openLive, openMemoryStore, openSqliteStore, type Live } from '@castellan/store'
 import { makeChance } from '@castellan/store/suite'
 import { serve } from '../../../packages/server/src/testing/serve.ts'
 import { recordHistory, type Event } from './record.ts'
@@ -14,15 +17,29 @@ const CLIENTS = 32
 describe('a server with 32 clients', () => {
   test('answers as if each thing had happened at one moment', async (t) => {
     const { history, start } = await record(t, await openWorld(), 4000)
-    assert.equal(findViolation(history, FACTS, start), undefined)
-    const counts = Object.groupBy(history, ({ operation, outcome }) =>
-      operation.kind === 'check' ? `check ${outcome}` : `${operation.kind} ${operation.fact.kind} ${outcome}`,
-    )
-    assert.equal(Object.keys(counts).length, 10)
-    for (const each of ['check true', 'check false'] as const)
-      assert.ok((counts[each]?.length ?? 0) > 600, `${each} is rare`)
+    assertWhole(history, start)
+  })
+
+  test('does so while commits are made in another thread', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'castellan-history-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const live = openLive({ store: await openSqliteStore({ path: join(folder, 'c.db') }), holdMsMax: 0 })
+    await live.change(FACTS.map((add) => ({ add })))
+    const { history, start } = await record(t, live, 4000)
+    await live.close()
+    assertWhole(history, start)
   })
 })
+
+function assertWhole(history: readonly Event[], start: number): void {
+  assert.equal(findViolation(history, FACTS, start), undefined)
+  const counts = Object.groupBy(history, ({ operation, outcome }) =>
+    operation.kind === 'check' ? `check ${outcome}` : `${operation.kind} ${operation.fact.kind} ${outcome}`,
+  )
+  assert.equal(Object.keys(counts).length, 10)
+  for (const each of ['check true', 'check false'] as const)
+    assert.ok((counts[each]?.length ?? 0) > 600, `${each} is rare`)
+}
 
 describe('the oracle notices', () => {
   const faults: readonly {
