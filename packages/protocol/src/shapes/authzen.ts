@@ -65,6 +65,11 @@ export const authzenEvaluationsRequest = z
       .optional(),
   })
   .meta({
+    // Without a list it is one evaluation, which takes nothing from anywhere.
+    anyOf: [
+      { required: ['evaluations'], properties: { evaluations: { minItems: 1 } } },
+      { required: ['subject', 'action', 'resource'] },
+    ],
     examples: [
       { subject: alice, resource: document, evaluations: [{ action: read }, { action: { name: 'write' } }] },
     ],
