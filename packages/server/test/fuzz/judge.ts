@@ -25,7 +25,14 @@ export interface Exception {
 }
 
 /** Requests that the document allows and a rule beyond any schema calls malformed. */
-export const EXCEPTIONS: readonly Exception[] = []
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    operationId: 'readJournal',
+    code: 'QUERY_INVALID',
+    detail: /is no moment/,
+    why: 'which texts are moments is the engine’s to say',
+  },
+]
 
 /** How much a caller is known: not at all, by a token that stands, by one that does not, or by one that may. */
 export type Standing = 'unknown' | 'stands' | 'fallen' | 'open'
