@@ -9,6 +9,14 @@ import { exampleOf } from './example.ts'
 import { html, prose } from './html.ts'
 import { renderPage } from './page.ts'
 
+const journalGrant = {
+  kind: 'grant',
+  issuer: 'system',
+  holder: 'user:root',
+  permission: 'castellan:journal',
+  extra: {},
+} as const
+
 describe('the page as HTML', () => {
   test('escapes whatever is put into it', () => {
     const evil = `</p><script>alert("x")</script>&'`
@@ -65,9 +73,10 @@ describe('the page in a browser', () => {
   })
   after(() => browser?.close())
 
-  for (const [scheme, width] of [
-    ['light', 1_280],
-    ['dark', 360],
+  for (const [scheme, width, filter] of [
+    ['light', 1_280, ''],
+    // All of it again would take as long again, and differ in nothing but its words.
+    ['dark', 360, '/v1/grants'],
   ] as const) {
     test(`is for everyone: ${scheme}, ${width} wide`, inBrowser, async (t) => {
       const { page } = await open(t, await serve(t), { scheme, width })
@@ -75,6 +84,7 @@ describe('the page in a browser', () => {
       await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
       await page.locator('#getHealth button[type=submit]').click()
       await page.locator('#getHealth pre').waitFor()
+      await page.getByLabel('Filter').fill(filter)
       await page.evaluate(axe.source)
       const { violations, passes } = (await page.evaluate(
         "axe.run({ resultTypes: ['violations'] })",
@@ -125,6 +135,22 @@ describe('the page in a browser', () => {
     await list.locator('pre').waitFor()
     assert.match(await list.getByRole('status').innerText(), /^200 /)
     assert.match(requests.at(-1)!, /\/v1\/grants\?holder=user%3Afred$/)
+  })
+
+  test('shows a stream as it comes, until it is stopped', inBrowser, async (t) => {
+    const served = await serve(t)
+    await served.change({ add: journalGrant })
+    const { page } = await open(t, served)
+    await page.getByRole('textbox', { name: 'Token' }).fill(await served.tokenOf('root'))
+    const watch = page.locator('#watch')
+    await watch.getByText('Try GET').click()
+    await watch.getByRole('button', { name: 'Send' }).click()
+    await watch.getByRole('status').getByText('200 OK').waitFor()
+    await served.change({ add: { kind: 'user', id: 'watched' } })
+    await watch.locator('pre').getByText('watched').waitFor()
+    await watch.getByRole('button', { name: 'Stop' }).click()
+    await watch.getByText(/, stopped$/).waitFor()
+    assert.equal(await watch.getByRole('button', { name: 'Stop' }).isVisible(), false)
   })
 
   test('keeps the token nowhere', inBrowser, async (t) => {
