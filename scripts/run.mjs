@@ -57,6 +57,7 @@ const tasks = {
   bench: (args) => foreground([SOURCES, 'bench/src/main.ts', ...args]),
   soak: (args) => foreground([SOURCES, 'scripts/soak/main.ts', ...args]),
   fuzz: (args) => foreground([SOURCES, 'packages/server/test/fuzz/main.ts', ...args]),
+  'soak:service': (args) => foreground([SOURCES, 'scripts/service/main.ts', ...args]),
   mutate: (args) => foreground([tools.stryker, 'run', ...args]),
 }
 

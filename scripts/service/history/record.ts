@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { Agent, request, type IncomingMessage } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { Agent } from 'node:http'
+import { post, type Caller } from '../http.ts'
 import { callerOf, randomOperation, type Operation } from './operations.ts'
 
 /** One operation as its client saw it. */
@@ -53,14 +52,7 @@ export async function recordHistory({
   return history
 }
 
-interface Line {
-  readonly address: string
-  /** Default: that of the process. */
-  readonly agent: Agent | undefined
-  readonly token: string
-}
-
-async function send(operation: Operation, line: Line): Promise<Pick<Event, 'revision' | 'outcome'>> {
+async function send(operation: Operation, line: Caller): Promise<Pick<Event, 'revision' | 'outcome'>> {
   if (operation.kind === 'check') {
     const { actor, permission } = operation
     const { allowed, revision } = await post(line, '/v1/check', { actor, permission })
@@ -70,16 +62,4 @@ async function send(operation: Operation, line: Line): Promise<Pick<Event, 'revi
   const { results, revision } = await post(line, '/v1/changes', { changes })
   const { outcome } = (results as readonly { outcome: string }[])[0]!
   return { outcome: outcome === 'added' || outcome === 'removed', revision }
-}
-
-type Answer = Readonly<Record<string, unknown>> & { readonly revision: number }
-
-export async function post({ address, agent, token }: Line, path: string, body: object): Promise<Answer> {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const sent = request(address + path, { method: 'POST', agent, headers })
-  sent.end(JSON.stringify(body))
-  const [response] = (await once(sent, 'response')) as [IncomingMessage]
-  const answer = await text(response)
-  if ((response.statusCode ?? 500) >= 300) throw new Error(`${path} ${JSON.stringify(body)}: ${answer}`)
-  return JSON.parse(answer) as Answer
 }

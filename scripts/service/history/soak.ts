@@ -1,8 +1,9 @@
 import { makeChance } from '@castellan/store/suite'
+import { post } from '../http.ts'
+import { servePlatform } from '../platform.ts'
 import { callersOf, FACTS } from './operations.ts'
 import { findViolation } from './oracle.ts'
-import { servePlatform } from '../platform.ts'
-import { post, recordHistory } from './record.ts'
+import { recordHistory } from './record.ts'
 
 export interface HistoryReport {
   readonly operations: number
@@ -17,7 +18,7 @@ const CLIENTS = 32
 /** A long history of the command serving a folder, over SQLite, judged by the oracle. @throws when it finds a violation */
 export async function soakHistory(operations: number, seed: number): Promise<HistoryReport> {
   await using platform = await servePlatform()
-  const asAdmin = (path: string, body: object) => post({ ...platform, agent: undefined }, path, body)
+  const asAdmin = (path: string, body: object) => post(platform, path, body)
   await asAdmin('/v1/changes', { changes: FACTS.map((add) => ({ add })) })
   const tokens = new Map<string, string>()
   let start = 0
