@@ -20,6 +20,33 @@ describe('a thread that commits', () => {
     aside.close()
   })
 
+  test('is not started again and again where threads end by themselves', async () => {
+    const aside = new Aside('nowhere', program('process.exit(3)'))
+    const outcomes: Outcome[] = []
+    for (let i = 0; i < 5; i++) outcomes.push(await commit(aside, ROWS))
+    const reasons = outcomes.map((outcome) => outcome.kind === 'lost' && String(outcome.reason))
+    assert.deepEqual(reasons, [
+      ...Array.from({ length: 3 }, () => 'undefined'),
+      ...Array.from({ length: 2 }, () => 'Error: threads that commit end by themselves here'),
+    ])
+    aside.close()
+  })
+
+  test('that may not be started is as good as lost, in a later turn', async () => {
+    const aside = new Aside('nowhere', new URL('https://castellan.example/thread.js'))
+    let isSameTurn = true
+    const outcome = new Promise<Outcome>((resolve) =>
+      aside.commit(ROWS, (found) => {
+        assert.equal(isSameTurn, false)
+        resolve(found)
+      }),
+    )
+    isSameTurn = false
+    assert.equal((await outcome).kind, 'lost')
+    aside.commit(ROWS, (found) => assert.equal(found.kind, 'lost'))
+    aside.close()
+  })
+
   test('says why it could not begin', async () => {
     using folder = makeFolder()
     const aside = new Aside(join(folder.path, 'no', 'castellan.db'))

@@ -38,6 +38,9 @@ const PROGRAM = new URL(`./aside-thread${extname(import.meta.url)}`, import.meta
 /** To wait for a sync under way when closing. A disk that takes longer does not come back. */
 const CLOSE_MS_MAX = 60_000
 
+/** Where this many threads in a row ended by themselves, as where their file was not packed, no more are started. */
+const LOSSES_MAX = 3
+
 interface Thread {
   readonly worker: Worker
   readonly port: MessagePort
@@ -49,6 +52,8 @@ export class Aside {
   readonly #path: string
   readonly #program: URL
   #thread: Thread | undefined
+  /** Threads in a row that ended without an answer. */
+  #losses = 0
   #done: ((outcome: Outcome) => void) | undefined
 
   constructor(path: string, program = PROGRAM) {
@@ -60,17 +65,21 @@ export class Aside {
   commit(rows: Rows, done: (outcome: Outcome) => void): void {
     invariant(this.#done === undefined, 'a group is given to the thread while another is under way')
     this.#done = done
-    this.#thread ??= this.#start()
-    // An idle thread keeps no program from ending; one that works does.
-    this.#thread.worker.ref()
-    this.#thread.port.ref()
-    this.#thread.port.postMessage(rows)
+    try {
+      const thread = (this.#thread ??= this.#start())
+      // An idle thread keeps no program from ending; one that works does.
+      thread.worker.ref()
+      thread.port.ref()
+      thread.port.postMessage(rows)
+    } catch (reason) {
+      setImmediate(() => this.#finish({ kind: 'lost', reason }))
+    }
   }
 
   /** Waits for the group under way, whose caller is told before this returns, and for the thread to let the database go. */
   close(): void {
     const thread = this.#thread
-    if (thread === undefined) return
+    if (thread === undefined) return this.#finish({ kind: 'lost', reason: undefined })
     this.#thread = undefined
     thread.port.postMessage(null)
     Atomics.wait(thread.closed, 0, 0, CLOSE_MS_MAX)
@@ -79,7 +88,9 @@ export class Aside {
     this.#finish(answer === undefined ? { kind: 'lost', reason: undefined } : outcomeOf(answer))
   }
 
+  /** @throws where no thread may be started */
   #start(): Thread {
+    if (this.#losses === LOSSES_MAX) throw new Error('threads that commit end by themselves here')
     const channel = new MessageChannel()
     const closed = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const data: ThreadData = { path: this.#path, port: channel.port2, closed }
@@ -93,6 +104,7 @@ export class Aside {
     worker.on('error', (error) => (reason = error))
     worker.on('exit', () => this.#lose(thread, reason))
     channel.port1.on('message', (answer: ThreadAnswer) => {
+      this.#losses = 0
       worker.unref()
       channel.port1.unref()
       this.#finish(outcomeOf(answer))
@@ -104,6 +116,7 @@ export class Aside {
   #lose(thread: Thread, reason: unknown): void {
     if (this.#thread !== thread) return
     this.#thread = undefined
+    this.#losses++
     thread.port.close()
     this.#finish({ kind: 'lost', reason })
   }
