@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { LIMITS, openEngine } from '@castellan/engine'
 import { MEANINGS } from '@castellan/protocol'
-import { environmentName, SERVER_LIMITS, SETTING_NAMES, settingsShape } from '@castellan/server'
+import { environmentName, flagName, SETTING_NAMES, SETTINGS, type Setting } from '@castellan/server/settings'
 import type { CommandGroup, CommandSpec, OptionSpec } from '../packages/cli/src/command.ts'
 import { commands } from '../packages/cli/src/commands.ts'
 import { ALL_ROUTES } from '../packages/server/src/app.ts'
@@ -22,7 +22,6 @@ export const TABLES: readonly TableSpec[] = [
   { page: 'docs/concepts.md', name: 'namespaces', write: writeNamespaces },
   { page: 'docs/operations.md', name: 'settings', write: writeSettings },
   { page: 'docs/operations.md', name: 'limits of the model', write: writeModelLimits },
-  { page: 'docs/operations.md', name: 'limits of the server', write: writeServerLimits },
 ]
 
 // ---- the command
@@ -51,11 +50,26 @@ function sayOne(
   return [
     `### \`${usage}\``,
     `${sentence(summary)}${details === undefined ? '' : ` ${details}`}`,
-    ...(options.length === 0 ? [] : [options.map(sayOption).join('\n')]),
+    ...(options.length === 0 ? [] : [sayOptions(options)]),
     sayExamples(examples),
     '',
   ].join('\n\n')
 }
+
+/** Settings stand in one table, with their bounds. */
+function sayOptions(options: readonly OptionSpec[]): string {
+  const others = options.filter(({ flags }) => !SETTING_FLAGS.has(flags.split(' ', 1)[0]!))
+  const lines =
+    others.length === options.length - SETTING_FLAGS.size
+      ? [...others.map(sayOption), EACH_SETTING]
+      : options.map(sayOption)
+  return lines.join('\n')
+}
+
+/** `--store` is there for every command. */
+const SETTING_FLAGS = new Set(SETTING_NAMES.filter((name) => name !== 'store').map(flagName))
+const EACH_SETTING =
+  '- A flag for each [setting](operations.md#settings), as in `--port 8080` or `--log-level debug`.'
 
 function sayOption({ flags, doc, choices, isRequired }: OptionSpec): string {
   const notes = [
@@ -123,25 +137,28 @@ function writeNamespaces(): string {
 // ---- settings and limits
 
 function writeSettings(): string {
-  const defaults = settingsShape.parse({})
-  const rows = SETTING_NAMES.map((name) => [
-    `\`${name}\``,
-    `\`${environmentName(name)}\``,
-    `\`${JSON.stringify(defaults[name])}\``,
-    settingsShape.shape[name].description ?? '',
-  ])
-  return table(['setting', 'environment', 'default', 'is'], rows)
+  const rows = SETTING_NAMES.map((name) => {
+    const setting: Setting = SETTINGS[name]
+    return [
+      `\`${name}\``,
+      `\`${environmentName(name)}\`, \`${flagName(name)}\``,
+      `\`${JSON.stringify(setting.default)}\``,
+      `${setting.doc}${sayBounds(setting)}`,
+    ]
+  })
+  return table(['setting', 'environment, flag', 'default', 'is'], rows)
+}
+
+function sayBounds(setting: Setting): string {
+  if (setting.kind === 'choice') return ` (${setting.values.map((value) => `\`${value}\``).join(', ')})`
+  if (setting.kind !== 'whole' && setting.kind !== 'number') return ''
+  return ` (${setting.min.toLocaleString('en')} to ${setting.max.toLocaleString('en')})`
 }
 
 /** What stands above each limit says its unit and its reason. */
 function writeModelLimits(): string {
   const docs = docsIn('../packages/engine/src/limits.ts')
   return limitTable(LIMITS, docs)
-}
-
-function writeServerLimits(): string {
-  const docs = docsIn('../packages/server/src/server.ts')
-  return limitTable(SERVER_LIMITS, docs)
 }
 
 function limitTable(limits: object, docs: ReadonlyMap<string, string>): string {

@@ -1,3 +1,4 @@
+import { flagName, SETTING_NAMES, SETTINGS, type Setting, type SettingName } from '@castellan/server/settings'
 import { changeCommands, previewCommands } from './change-commands.ts'
 import type { CommandGroup, CommandSpec, Heading, OptionSpec } from './command.ts'
 
@@ -6,19 +7,23 @@ const PAGING: readonly OptionSpec[] = [
   { flags: '--cursor <cursor>', doc: 'go on where a page ended' },
 ]
 
-const ADDRESS: readonly OptionSpec[] = [
-  { flags: '--port <n>', doc: 'port to listen on; 0 takes a free one' },
-  { flags: '--host <address>', doc: 'address to bind to; default: 127.0.0.1' },
-]
+const VALUE_WORDS = { text: 'text', whole: 'n', number: 'n', switch: 'true|false' } as const
 
-const PUBLIC_URL: OptionSpec = {
-  flags: '--public-url <url>',
-  doc: 'where others reach the server; default: the address it listens on',
+/** A flag for each setting; `--store` is there for every command. */
+const SETTING_FLAGS: readonly OptionSpec[] = SETTING_NAMES.filter((name) => name !== 'store').map(settingFlag)
+const ADDRESS: readonly OptionSpec[] = (['host', 'port'] as const).map(settingFlag)
+
+function settingFlag(name: SettingName): OptionSpec {
+  const setting: Setting = SETTINGS[name]
+  const { doc } = setting
+  if (setting.kind === 'choice') return { flags: `${flagName(name)} <choice>`, doc, choices: setting.values }
+  return { flags: `${flagName(name)} <${VALUE_WORDS[setting.kind]}>`, doc }
 }
 
 const asking = () => import('./commands/questions.ts')
 const lists = () => import('./commands/lists.ts')
 const journals = () => import('./commands/journal.ts')
+const configs = () => import('./commands/config.ts')
 const platforms = () => import('./commands/platform.ts')
 
 const OWN: readonly (CommandSpec | CommandGroup)[] = [
@@ -35,8 +40,8 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
     heading: 'Run',
     summary: 'serve a platform folder over HTTP',
     details:
-      'Prints one line with the address when ready. Every setting of settings/castellan.json has an environment variable, CASTELLAN_…, as well.',
-    options: [...ADDRESS, PUBLIC_URL],
+      'Prints one line with the address when ready. Every setting of settings/castellan.json has a flag and an environment variable, CASTELLAN_…, as well.',
+    options: SETTING_FLAGS,
     examples: ['castellan serve --dir castellan-data --port 7070'],
     load: async () => (await platforms()).serve,
   },
@@ -302,6 +307,29 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
     ],
     examples: ['castellan restore castellan.backup --yes'],
     load: async () => (await import('./commands/backup.ts')).restore,
+  },
+  {
+    name: 'config',
+    heading: 'Run',
+    summary: 'what the settings are and where they come from',
+    examples: ['castellan config check'],
+    commands: [
+      {
+        name: 'check',
+        summary: 'each setting, its value and where it came from: default, file, environment or flag',
+        details:
+          'Takes the flags of `serve`, so that a whole line can be tried. Status 1 when the start would be refused.',
+        options: SETTING_FLAGS,
+        examples: ['castellan config check', 'castellan config check --port 8080 --json'],
+        load: async () => (await configs()).configCheck,
+      },
+      {
+        name: 'schema',
+        summary: 'the JSON Schema of settings/castellan.json, for editors',
+        examples: ['castellan config schema > settings/castellan.schema.json'],
+        load: async () => (await configs()).configSchema,
+      },
+    ],
   },
   {
     name: 'doctor',

@@ -37,6 +37,7 @@ const REFERENCE = [
     'preview change',
   ],
   'import export test rules journal watch backup restore doctor'.split(' '),
+  ['config check', 'config schema'],
 ].flat()
 
 describe('help', () => {
@@ -112,7 +113,12 @@ describe('a wrong command line', () => {
     { args: ['serve', '--store', 'postgres://h/d'], detail: /not there yet/, hint: /sqlite/ },
     { args: ['check', 'user:a', 'a', '--store', 'mysql:x'], detail: /no store/, hint: /sqlite/ },
     { args: ['check', 'user:a', 'a', '--server', 'nowhere'], detail: /no address/, hint: /http/ },
-    { args: ['serve', '--port', '99999'], detail: /whole number from 0 to 65535/, hint: /correct/ },
+    {
+      args: ['serve', '--log-level', 'loud'],
+      detail: /`--log-level <choice>` argument `loud` is invalid/,
+      hint: /--help/,
+    },
+    { args: ['serve', '--log-levle', 'info'], detail: /unknown option/, hint: /--log-level/ },
     { args: ['holders', 'a', '--limit', 'many'], detail: /whole number/, hint: /correct/ },
     { args: ['check', 'user:a', 'a'], detail: /nothing to work on/, hint: /castellan start/ },
     { args: ['completion', 'tcsh'], detail: /no completion for/, hint: /bash/ },

@@ -1,5 +1,6 @@
 import { PermissionInvalidError, PermissionUnknownError } from './errors.ts'
 import type { NamespaceFact } from './fact.ts'
+import { findNearest } from './nearest.ts'
 
 /** A namespace the engine brings along. */
 interface BuiltIn extends NamespaceFact {
@@ -108,25 +109,5 @@ export function unknownNamespace(
   name: string,
   known: Iterable<string>,
 ): PermissionUnknownError {
-  let nearest: string | undefined
-  let best = Math.max(1, Math.floor(name.length / 3)) + 1
-  for (const candidate of known) {
-    const distance = editDistance(name, candidate, best)
-    if (distance < best) [best, nearest] = [distance, candidate]
-  }
-  return new PermissionUnknownError(permission, nearest)
-}
-
-/** Levenshtein's, given up once it cannot stay under `bound`. */
-function editDistance(a: string, b: string, bound: number): number {
-  if (Math.abs(a.length - b.length) >= bound) return bound
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length]!
+  return new PermissionUnknownError(permission, findNearest(name, known))
 }

@@ -8,6 +8,7 @@ export * from './fact.ts'
 export type { ActorKind } from './candidates.ts'
 export { BUILT_IN_GROUPS } from './facts-index.ts'
 export { LIMITS } from './limits.ts'
+export { findNearest } from './nearest.ts'
 export { factKey, parseChanges, parseExtra, parseFact, parseFactKey, sameJson } from './parse-fact.ts'
 export {
   compareText,

@@ -1,6 +1,5 @@
 export {
   createServer,
-  SERVER_LIMITS,
   type CloseOptions,
   type ListenOptions,
   type Server,
@@ -19,14 +18,16 @@ export {
   type Platform,
 } from './platform/platform.ts'
 export { PlatformError, type PlatformErrorCode } from './platform/errors.ts'
+export type { SettingName, Settings, SettingSeen } from './settings/list.ts'
 export {
-  environmentName,
+  examineSettings,
+  findMisspelt,
   readSettings,
-  SETTING_NAMES,
-  settingsShape,
-  type SettingName,
-  type Settings,
-} from './platform/settings.ts'
+  type SettingOverrides,
+  type SettingsReport,
+  type SettingSources,
+} from './settings/read.ts'
+export { settingsSchema, settingsShape } from './settings/shape.ts'
 export { issueToken, type NewToken, type TokenWish } from './tokens/issue.ts'
 export { MemoryTokenSecrets } from './tokens/memory.ts'
 export { hashSecret, newSecret, type TokenSecrets } from './tokens/secret.ts'

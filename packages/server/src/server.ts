@@ -19,6 +19,7 @@ import { sendProblem, sendRawProblem } from './edge/send.ts'
 import { Followers, type FollowerLimits } from './journal/followers.ts'
 import type { Live } from './live.ts'
 import { parsePublicUrl } from './public-url.ts'
+import { SETTING_DEFAULTS, type Settings } from './settings/list.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
 
 export interface ServerOptions {
@@ -30,47 +31,23 @@ export interface ServerOptions {
   readonly log?: Logger
   /** Milliseconds since 1970, UTC; the same clock as the engine's. Default: the system's. */
   readonly now?: () => number
+  /** Default: those of the settings. */
   readonly limits?: Partial<ServerLimits>
   /** Where others reach the server, as its documents name it: `https://<host>[/<path>]`. Default: where it listens. */
   readonly publicUrl?: string
 }
 
-/** What arrives from outside is bounded. */
-export interface ServerLimits extends FollowerLimits {
-  /** Largest body of a request, in bytes. Bounds what one caller makes us hold. Default 262,144. */
-  readonly bodyBytesMax: number
-  /** Largest head of a request, in bytes. Default 16,384. */
-  readonly headerBytesMax: number
-  /** For the head of a request to arrive, in milliseconds. A slower one holds a connection for nothing. Default 10,000. */
-  readonly headersMs: number
-  /** For a whole request to arrive, in milliseconds. Default 30,000. */
-  readonly requestMs: number
-  /** For a connection on which nothing happens between requests, in milliseconds. Default 10,000. */
-  readonly idleMs: number
-  /** Open connections. Each takes some 20 KiB; the next one is closed at once. Default 16,384. */
-  readonly connectionsMax: number
-  /** Who may follow the journal at once. Each takes a connection; the next one is answered 503. Default 1,000. */
-  readonly followersMax: number
-  /** Bytes of events that followers have not taken in, all of them together, each event once. Beyond it whoever waits longest is cut off; for 5 seconds more it is told why. Default 67,108,864. */
-  readonly followersBytesMax: number
-  /** For a follower that takes nothing in, in milliseconds. Up to 64 KiB are held for it, and one event. Default 30,000. */
-  readonly followerStallMs: number
-  /** Between two signs of life to a follower, in milliseconds; with each its right is looked at. Default 15,000. */
-  readonly heartbeatMs: number
-}
-
-export const SERVER_LIMITS: ServerLimits = {
-  bodyBytesMax: 262_144,
-  headerBytesMax: 16_384,
-  headersMs: 10_000,
-  requestMs: 30_000,
-  idleMs: 10_000,
-  connectionsMax: 16_384,
-  followersMax: 1_000,
-  followersBytesMax: 67_108_864,
-  followerStallMs: 30_000,
-  heartbeatMs: 15_000,
-}
+/** What arrives from outside is bounded; each bound is a setting of that name. */
+export type ServerLimits = Pick<
+  Settings,
+  | 'bodyBytesMax'
+  | 'headerBytesMax'
+  | 'headersMs'
+  | 'requestMs'
+  | 'idleMs'
+  | 'connectionsMax'
+  | keyof FollowerLimits
+>
 
 export interface ListenOptions {
   /** Default 127.0.0.1: whoever wants more says so. */
@@ -106,7 +83,7 @@ class CastellanServer implements Server {
   #closing: Promise<void> | undefined
 
   constructor({ live, tokens, log = createLogger(), now = Date.now, limits, publicUrl }: ServerOptions) {
-    const bounds = { ...SERVER_LIMITS, ...limits }
+    const bounds: ServerLimits = { ...SETTING_DEFAULTS, ...limits }
     const named = publicUrl === undefined ? undefined : parsePublicUrl(publicUrl)
     const { engine } = live
     this.#followers = new Followers(live, bounds)

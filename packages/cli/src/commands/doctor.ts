@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import { openSqliteReader } from '@castellan/store'
+import type { SettingSeen } from '@castellan/server'
 import type { Handler } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { findFolder, parseStore, readFolder, settingsPath } from '../folder.ts'
@@ -59,14 +60,14 @@ async function checkPlace(io: Io, flags: TargetFlags): Promise<Finding[]> {
   }
   const folder: Finding = { check: 'folder', ok: true, detail: dir }
   const [settings, address] = await checkSettings(io, dir)
-  if (!settings.ok) return [folder, settings]
+  if (address === undefined) return [folder, ...settings]
   const { database } = readFolder(io, dir)
   return [
     folder,
-    settings,
+    ...settings,
     ...checkStore(database),
     ...checkLogin(dir),
-    ...(address === undefined ? [] : [await checkPort(address, findWriter(database) !== undefined)]),
+    await checkPort(address, findWriter(database) !== undefined),
   ]
 }
 
@@ -75,17 +76,31 @@ interface Address {
   readonly port: number
 }
 
-async function checkSettings(io: Io, dir: string): Promise<readonly [Finding, Address | undefined]> {
-  const { readSettings } = await import('@castellan/server')
-  try {
-    const { host, port } = readSettings({ file: settingsPath(dir), env: io.env })
-    return [
-      { check: 'settings', ok: true, detail: settingsPath(dir) },
-      { host, port },
-    ]
-  } catch (error) {
-    return [{ check: 'settings', ok: false, ...problemOf(error) }, undefined]
+async function checkSettings(io: Io, dir: string): Promise<readonly [Finding[], Address | undefined]> {
+  const { examineSettings, findMisspelt } = await import('@castellan/server')
+  const { settings, problems } = examineSettings({ file: settingsPath(dir), env: io.env })
+  const misspelt = findMisspelt(io.env).map(({ name, nearest }) => ({
+    check: 'settings',
+    ok: false,
+    detail: `the variable ${name} sets nothing`,
+    todo: `did you mean ${nearest}?`,
+  }))
+  if (problems.length > 0) {
+    const wrong = problems.map((problem) => ({ check: 'settings', ok: false, ...problemOf(problem) }))
+    return [[...wrong, ...misspelt], undefined]
   }
+  const valueOf = (name: string) => settings.find((setting) => setting.name === name)!.value
+  return [
+    [{ check: 'settings', ok: true, detail: sayOrigins(dir, settings) }, ...misspelt],
+    { host: String(valueOf('host')), port: Number(valueOf('port')) },
+  ]
+}
+
+function sayOrigins(dir: string, settings: readonly SettingSeen[]): string {
+  const from = (source: SettingSeen['source']) =>
+    settings.filter((setting) => setting.source === source).length
+  const byEnvironment = from('environment')
+  return `${settingsPath(dir)}: ${from('file')} set${byEnvironment === 0 ? '' : `, ${byEnvironment} by the environment`}`
 }
 
 function checkStore(database: string): Finding[] {

@@ -5,7 +5,9 @@ import {
   openPlatform,
   type Platform,
   type Server,
+  type SettingOverrides,
 } from '@castellan/server'
+import { SETTING_NAMES } from '@castellan/server/settings'
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
@@ -110,7 +112,7 @@ async function makeWithExample(dir: string, io: Io): Promise<void> {
 }
 
 /** Whoever starts twice is told where it runs already. */
-async function openServed(dir: string, io: Io, overrides: Overrides): Promise<Platform> {
+async function openServed(dir: string, io: Io, overrides: SettingOverrides): Promise<Platform> {
   try {
     return await openPlatform(dir, { env: io.env, overrides, now: io.now })
   } catch (error) {
@@ -140,21 +142,14 @@ function assertFolder({ server, facts, as }: TargetFlags, command: string): void
     throw usageError(`${command} works on a platform folder`, 'give it with `--dir`, without the other flags')
 }
 
-interface Overrides {
-  readonly port?: number
-  readonly host?: string
-  readonly publicUrl?: string
-  readonly store?: string
-}
-
-function overridesOf({ io, flags }: Session, input: Input): Overrides {
-  const port = input.number('port', 0, 65_535)
-  const host = input.text('host')
-  const publicUrl = input.text('publicUrl')
+/** The settings given as flags, as they were typed. */
+export function overridesOf({ io, flags }: Session, input: Input): SettingOverrides {
+  const typed = SETTING_NAMES.flatMap((name) => {
+    const text = input.text(name)
+    return text === undefined || name === 'store' ? [] : [[name, text]]
+  })
   return {
-    ...(port === undefined ? {} : { port }),
-    ...(host === undefined ? {} : { host }),
-    ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...(Object.fromEntries(typed) as SettingOverrides),
     ...(flags.store === undefined ? {} : { store: `sqlite:${parseStore(flags.store, io.cwd)}` }),
   }
 }
@@ -166,6 +161,7 @@ function serverOf({ live, tokens, settings }: Platform, io: Io): Server {
     tokens,
     now: io.now,
     log: createLogger({ level: logLevel }),
+    limits: settings,
     ...(publicUrl !== '' && { publicUrl }),
   })
 }

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { createLogger } from '../edge/log.ts'
 import { createServer } from '../server.ts'
+import { SETTING_DEFAULTS } from '../settings/list.ts'
 import type { Loose } from '../testing/serve.ts'
 import { ADMIN_PERMISSIONS, createPlatform, openPlatform, type Platform } from './platform.ts'
 
@@ -237,13 +238,7 @@ describe('openPlatform', () => {
       await platform.close()
       return platform.settings
     }
-    assert.deepEqual(await read(), {
-      host: '127.0.0.1',
-      port: 7070,
-      publicUrl: '',
-      store: 'sqlite:data/castellan.db',
-      logLevel: 'info',
-    })
+    assert.deepEqual(await read(), SETTING_DEFAULTS)
     writeFileSync(join(dir, 'settings', 'castellan.json'), '{"port": 1}')
     assert.equal((await read()).port, 1)
     assert.equal((await read({ CASTELLAN_PORT: '2', CASTELLAN_LOG_LEVEL: '' })).port, 2)

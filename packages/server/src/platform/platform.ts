@@ -19,7 +19,8 @@ import { issueToken } from '../tokens/issue.ts'
 import type { TokenSecrets } from '../tokens/secret.ts'
 import { openSqliteTokenSecrets } from '../tokens/sqlite.ts'
 import { PlatformError } from './errors.ts'
-import { readSettings, type Settings } from './settings.ts'
+import type { Settings } from '../settings/list.ts'
+import { readSettings, type SettingOverrides } from '../settings/read.ts'
 
 const SETTINGS = 'settings'
 const SETTINGS_FILE = 'castellan.json'
@@ -43,7 +44,7 @@ export interface Platform {
 
 export interface OpenPlatformOptions extends Pick<EngineOptions, 'rules' | 'catalog' | 'now'> {
   readonly env?: Readonly<Record<string, string | undefined>>
-  readonly overrides?: Partial<Settings>
+  readonly overrides?: SettingOverrides
 }
 
 /** What lets members of `admin` do an operator's work; each can be revoked, or granted to others. */
@@ -215,13 +216,7 @@ function sync(folder: string): void {
 }
 
 function databaseOf({ store }: Settings, root: string): string {
-  if (store.startsWith('sqlite:')) return resolve(root, store.slice('sqlite:'.length))
-  const problem = /^postgres(?:ql)?:/u.test(store)
-    ? 'the PostgreSQL store is not there yet'
-    : 'there is no such store'
-  throw new PlatformError('SETTINGS_INVALID', `\`store\`: ${problem}`, 'write `sqlite:<file>`', {
-    path: 'store',
-  })
+  return resolve(root, store.slice('sqlite:'.length))
 }
 
 function tokensOf(database: string): string {
