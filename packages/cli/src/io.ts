@@ -33,10 +33,15 @@ export function processIo(): Io {
   }
 }
 
-/** The first signal asks politely; the second ends the process as it would have without us. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** The first signal asks politely; the second, whichever it is, ends the process as it would have without us. */
 function stopOnSignals(): AbortController {
   const stopping = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => stopping.abort(signal))
+  const onSignal = (signal: NodeJS.Signals): void => {
+    for (const each of SIGNALS) process.off(each, onSignal)
+    stopping.abort(signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, onSignal)
   return stopping
 }

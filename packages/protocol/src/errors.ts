@@ -24,6 +24,8 @@ export type EdgeCode =
   | 'CONTENT_TYPE'
   | 'EXPECTATION_FAILED'
   | 'HEADERS_TOO_LARGE'
+  | 'RATE_LIMITED'
+  | 'TOO_MANY_CONNECTIONS'
   | 'INTERNAL'
 
 export type ProblemCode = EngineCode | EdgeCode
@@ -89,7 +91,9 @@ export const MEANINGS = {
   CONTENT_TYPE: { status: 415, title: 'the content type is not supported' },
   EXPECTATION_FAILED: { status: 417, title: 'the expectation cannot be met' },
   HEADERS_TOO_LARGE: { status: 431, title: 'the headers are too large' },
+  RATE_LIMITED: { status: 429, title: 'too many requests' },
   INTERNAL: { status: 500, title: 'the server failed' },
+  TOO_MANY_CONNECTIONS: { status: 503, title: 'too many connections' },
 } as const satisfies Readonly<Record<ProblemCode, Meaning>>
 
 export function isProblemCode(code: unknown): code is ProblemCode {

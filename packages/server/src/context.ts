@@ -2,6 +2,7 @@ import type { Bearers, Callers } from './caller.ts'
 import type { Followers } from './journal/followers.ts'
 import type { Questions, Live } from './live.ts'
 import type { Logger } from './edge/log.ts'
+import type { Stop } from './stop.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
 
 /** What every route is given. */
@@ -15,6 +16,8 @@ export interface Context {
   readonly log: Logger
   /** Milliseconds since 1970, UTC. A client never says what time it is. */
   readonly now: () => number
+  /** Whether the server is on its way out. */
+  readonly stop: Stop
   readonly bodyBytesMax: number
   /** Where others reach this server, without `/` at its end. Never taken from a request. */
   readonly publicUrl: () => string

@@ -7,12 +7,14 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { EdgeError } from '@castellan/protocol'
 import { createApp } from './app.ts'
 import { Bearers, Callers } from './caller.ts'
 import type { Context } from './context.ts'
 import { answerDecision, DECISIONS, decisionMisuse } from './decisions.ts'
+import { answerOn, Connections } from './edge/connections.ts'
 import { createLogger, type Logger } from './edge/log.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendProblem, sendRawProblem } from './edge/send.ts'
@@ -20,6 +22,7 @@ import { Followers, type FollowerLimits } from './journal/followers.ts'
 import type { Live } from './live.ts'
 import { parsePublicUrl } from './public-url.ts'
 import { SETTING_DEFAULTS, type Settings } from './settings/list.ts'
+import { Stop } from './stop.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
 
 export interface ServerOptions {
@@ -57,6 +60,11 @@ export interface ListenOptions {
 }
 
 export interface CloseOptions {
+  /**
+   * How long `/readyz` says that the server is going before it takes no more connections, in milliseconds: for who
+   * sends requests here to notice. Default 0.
+   */
+  readonly delayMs?: number
   /** For requests under way to end, in milliseconds; then they are cut off. Default 10,000. */
   readonly graceMs?: number
 }
@@ -66,7 +74,7 @@ export interface Server {
   listen(options: ListenOptions): Promise<string>
   /** As in `http://127.0.0.1:7420`; undefined while it does not listen. */
   readonly address: string | undefined
-  /** Takes no more connections, finishes what is under way, then ends. */
+  /** Says so, takes no more connections, ends streams, finishes what is under way, then ends. */
   close(options?: CloseOptions): Promise<void>
 }
 
@@ -79,7 +87,9 @@ class CastellanServer implements Server {
   readonly #followers: Followers
   /** Also once it listens no more, for the requests that are under way. */
   #listenedAt = ''
-  #isStopping = false
+  readonly #connections: Connections
+  readonly #stop = new Stop()
+  readonly #log: Logger
   #closing: Promise<void> | undefined
 
   constructor({ live, tokens, log = createLogger(), now = Date.now, limits, publicUrl }: ServerOptions) {
@@ -96,14 +106,20 @@ class CastellanServer implements Server {
       followers: this.#followers,
       log,
       now,
+      stop: this.#stop,
       bodyBytesMax: bounds.bodyBytesMax,
       publicUrl: () => named ?? this.#listenedAt,
     }
+    const listener = listenerOf(context)
+    this.#log = log
     this.#http = makeHttpServer(
       bounds,
-      listenerOf(context, () => this.#isStopping),
+      (request, response) => {
+        if (!this.#connections.isRefused(request.socket)) listener(request, response)
+      },
       log,
     )
+    this.#connections = new Connections(this.#http, bounds.connectionsMax, log)
   }
 
   async listen({ host = '127.0.0.1', port }: ListenOptions): Promise<string> {
@@ -119,37 +135,35 @@ class CastellanServer implements Server {
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
   }
 
-  close({ graceMs = 10_000 }: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#drain(graceMs)
+  close({
+    delayMs = SETTING_DEFAULTS.stopDelayMs,
+    graceMs = SETTING_DEFAULTS.stopGraceMs,
+  }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(delayMs, graceMs)
     return this.#closing
   }
 
-  async #drain(graceMs: number): Promise<void> {
-    this.#isStopping = true
+  async #close(delayMs: number, graceMs: number): Promise<void> {
+    this.#stop.announce()
+    if (!this.#http.listening) return
+    if (delayMs > 0) await sleep(delayMs)
     // They would never end by themselves.
     this.#followers.stop()
-    if (!this.#http.listening) return
-    const closed = once(this.#http, 'close')
-    this.#http.close()
-    // A connection whose request was under way becomes idle later.
-    const sweep = setInterval(() => this.#http.closeIdleConnections(), 20)
-    const cut = setTimeout(() => this.#http.closeAllConnections(), graceMs)
-    await closed
-    clearInterval(sweep)
-    clearTimeout(cut)
+    const cut = await this.#connections.drain(graceMs)
+    if (cut > 0) this.#log.warn({ connections: cut }, 'cut off: they did not come to an end in time')
   }
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
-function listenerOf(context: Context, isStopping: () => boolean): Listener {
+function listenerOf(context: Context): Listener {
   const app = createApp(context)
   const answerRest = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
   })
   return (request, response) => {
     // A connection is not for the next request once we are on our way out.
-    if (isStopping()) response.shouldKeepAlive = false
+    if (context.stop.isAnnounced) response.shouldKeepAlive = false
     const decide = request.method === 'POST' ? DECISIONS[request.url ?? ''] : undefined
     if (decide !== undefined && hasHost(request)) {
       answerDecision(context, decide, request, response)
@@ -226,7 +240,6 @@ function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): 
     },
     listener,
   )
-  http.maxConnections = limits.connectionsMax
   // A peer that takes nothing in is cut off as well.
   http.setTimeout(limits.requestMs * 2, (socket) => socket.destroy())
   http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseParse(error, socket, log))
@@ -247,14 +260,12 @@ function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): 
       { Allow: 'GET, HEAD, POST, DELETE' },
     )
   })
-  http.on('drop', (data) => log.warn({ remote: data?.remoteAddress }, 'too many connections'))
   return http
 }
 
 function refuseParse(error: NodeJS.ErrnoException, socket: Duplex, log: Logger): void {
   // After an answer has begun on this connection, another would be read as part of it.
-  const answering = (socket as Socket & { readonly _httpMessage?: ServerResponse })._httpMessage
-  if (error.code === 'ECONNRESET' || answering?.headersSent === true) {
+  if (error.code === 'ECONNRESET' || answerOn(socket as Socket)?.headersSent === true) {
     socket.destroy()
     return
   }

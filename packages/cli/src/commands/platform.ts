@@ -6,6 +6,7 @@ import {
   type Platform,
   type Server,
   type SettingOverrides,
+  type Settings,
 } from '@castellan/server'
 import { SETTING_NAMES } from '@castellan/server/settings'
 import { existsSync } from 'node:fs'
@@ -53,7 +54,7 @@ export const serve: Handler = async (session, input) => {
     const address = await listen(server, platform.settings.host, platform.settings.port)
     if (screen.json) await screen.printJson({ address, dir: platform.dir, pid: process.pid })
     else await screen.print(`listening on ${address}`)
-    await untilStopped(signal, server)
+    await untilStopped(signal, server, platform.settings)
   } finally {
     await platform.close()
   }
@@ -80,7 +81,7 @@ export const start: Handler = async (session, input) => {
     const login = findLogin(dir) ?? (await newLogin(platform))
     await saveLogin(dir, { ...login, server: address })
     await greet(session, { address, dir, isNew })
-    await untilStopped(signal, server)
+    await untilStopped(signal, server, platform.settings)
   } finally {
     await platform.close()
   }
@@ -229,10 +230,14 @@ async function greet(
   return undefined
 }
 
-async function untilStopped(signal: AbortSignal, server: Server): Promise<void> {
+async function untilStopped(
+  signal: AbortSignal,
+  server: Server,
+  { stopDelayMs, stopGraceMs }: Settings,
+): Promise<void> {
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  await server.close()
+  await server.close({ delayMs: stopDelayMs, graceMs: stopGraceMs })
 }
 
 function shown(io: Io, dir: string): string {

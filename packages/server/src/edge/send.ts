@@ -127,6 +127,7 @@ export function sendRawProblem(
     'X-Request-ID': problem.requestId,
     Date: new Date().toUTCString(),
     Connection: 'close',
+    ...headersFor(problem),
     ...extra,
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)

@@ -104,6 +104,19 @@ export const SETTINGS = {
     3_600_000,
     'between two signs of life to a follower, in milliseconds; with each its right is looked at',
   ),
+
+  stopDelayMs: whole(
+    0,
+    0,
+    600_000,
+    'how long `/readyz` says that the server is going before it takes no more connections, in milliseconds',
+  ),
+  stopGraceMs: whole(
+    10_000,
+    0,
+    600_000,
+    'for requests under way to end when the server stops, in milliseconds; then they are cut off',
+  ),
 } as const satisfies Readonly<Record<string, Setting>>
 
 export type SettingName = keyof typeof SETTINGS
