@@ -64,8 +64,24 @@ export interface Store {
   /** Entries with `from < revision <= to`, in order or the newest first, read lazily. */
   journal(from: number, to?: number, isNewestFirst?: boolean): Iterable<JournalEntry>
 
+  /**
+   * Throws when a commit could not be made now. A store that always can has no such method.
+   *
+   * @param isThorough - makes one that changes nothing, with its sync, instead of only beginning it
+   */
+  probe?(isThorough: boolean): void
+
+  /** What it takes on its disk. A store without one has no such method. */
+  size?(): StoreSize
+
   /** Frees everything. Later calls throw `STORE_CLOSED`. */
   close(): void
+}
+
+export interface StoreSize {
+  readonly bytes: number
+  /** Of what was written and is not yet in its place, in bytes. */
+  readonly logBytes: number
 }
 
 /**

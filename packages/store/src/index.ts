@@ -4,6 +4,8 @@ export type { HashedCommit, JournalPosition, Verification, VerifyOptions, Verify
 export {
   openLive,
   type Changed,
+  type CommitListener,
+  type CommittedGroup,
   type FollowOptions,
   type Live,
   type LiveOptions,

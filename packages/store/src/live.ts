@@ -17,6 +17,7 @@ import {
   type KeyParts,
   type Staged,
   type Store,
+  type StoreSize,
   type Stretch,
 } from '@castellan/engine'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -87,8 +88,37 @@ export interface Live {
   /** Facts in the order of their keys, as `Store.stretch` gives them: what they were at the engine's revision. */
   stretch(kind: FactKind, from: KeyParts, count: number): Stretch
 
+  /** The last commit that is durable. */
+  readonly durableRevision: number
+
+  /**
+   * Throws when a change could not be made durable now. It writes nothing, unless the last commit failed: then nobody
+   * knows without trying.
+   */
+  probe(): Promise<void>
+
+  /** What the store takes on its disk; undefined for one that has none. */
+  size(): StoreSize | undefined
+
+  /**
+   * Tells of each group of commits that became durable.
+   *
+   * @returns what ends it
+   */
+  watchCommits(listener: CommitListener): () => void
+
   /** Refuses what comes, finishes what came, closes the store. */
   close(): Promise<void>
+}
+
+/** Must not throw. */
+export type CommitListener = (group: CommittedGroup) => void
+
+/** Commits that shared a sync. */
+export interface CommittedGroup {
+  readonly commits: number
+  /** How long the disk was at work, in milliseconds. */
+  readonly ms: number
 }
 
 /** Changes in one group. Bounds how long one group holds the thread: about 30 ms. */
@@ -151,6 +181,9 @@ class LiveEngine implements Live {
   #closing: Promise<void> | undefined
   /** Why the index may no longer be what the store holds. */
   #broken: unknown
+  /** Whether the last commit failed. */
+  #hasFailed = false
+  readonly #commitListeners = new Set<CommitListener>()
   /** Settles with the next group, or when there will be none. */
   #next = Promise.withResolvers<void>()
 
@@ -166,6 +199,26 @@ class LiveEngine implements Live {
 
   get head(): string {
     return this.#store.head
+  }
+
+  get durableRevision(): number {
+    return this.#store.revision
+  }
+
+  async probe(): Promise<void> {
+    // Changing nothing is refused as every change is once this is closed or broken, and has its turn after those before.
+    await this.change([])
+    this.#store.probe?.(this.#hasFailed)
+    this.#hasFailed = false
+  }
+
+  size(): StoreSize | undefined {
+    return this.#store.size?.()
+  }
+
+  watchCommits(listener: CommitListener): () => void {
+    this.#commitListeners.add(listener)
+    return () => this.#commitListeners.delete(listener)
   }
 
   change(changes: readonly Change[], options: ChangeOptions = {}): Promise<Changed> {
@@ -265,12 +318,12 @@ class LiveEngine implements Live {
     try {
       this.#store.commit(commits)
     } catch (error) {
+      this.#noteCommit(commits.length, performance.now() - start, error)
       this.#undo(group)
       answer(group, error)
       return
-    } finally {
-      this.#noteCommit(performance.now() - start)
     }
+    this.#noteCommit(commits.length, performance.now() - start)
     answer(group)
     this.#tellFollowers()
   }
@@ -281,7 +334,7 @@ class LiveEngine implements Live {
     const { promise, resolve } = Promise.withResolvers<void>()
     const done: CommitDone = (error, ms) => {
       this.#underWay = undefined
-      this.#noteCommit(ms)
+      this.#noteCommit(commits.length, ms, error)
       this.#settle(group, error)
       resolve()
       if (this.#queue.length > 0) this.#flushSoon()
@@ -307,8 +360,11 @@ class LiveEngine implements Live {
     if (error === undefined) this.#tellFollowers()
   }
 
-  #noteCommit(ms: number): void {
+  /** @param error - why the group was not kept */
+  #noteCommit(commits: number, ms: number, error?: unknown): void {
     this.#commitMs += (ms - this.#commitMs) / COMMITS_REMEMBERED
+    this.#hasFailed = error !== undefined
+    if (error === undefined) for (const listener of this.#commitListeners) listener({ commits, ms })
   }
 
   #stageGroup(): Group {

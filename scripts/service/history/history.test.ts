@@ -216,6 +216,10 @@ function through(live: Live): Live {
     follow: live.follow.bind(live),
     journal: live.journal.bind(live),
     stretch: live.stretch.bind(live),
+    durableRevision: live.durableRevision,
+    probe: live.probe.bind(live),
+    size: live.size.bind(live),
+    watchCommits: live.watchCommits.bind(live),
     close: live.close.bind(live),
   }
 }

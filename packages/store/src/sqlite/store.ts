@@ -11,6 +11,7 @@ import {
   type JournalEntry,
   type KeyParts,
   type Store,
+  type StoreSize,
   type Stretch,
 } from '@castellan/engine'
 import { closedError, corruptError } from '../errors.ts'
@@ -223,6 +224,27 @@ class Writer implements SqliteStore {
     // The disk may be ahead by the group under way.
     const end = Math.min(to, this.revision)
     return this.#reading.entries(from, end, isNewestFirst, () => this.#assertOpen())
+  }
+
+  probe(isThorough: boolean): void {
+    this.#assertOpen()
+    invariant(this.#underWay === undefined, 'the store is probed while a group is under way')
+    // Whatever is written to a file that has no name any more is gone with this process.
+    if (!existsSync(this.path)) throw missingError(this.path)
+    try {
+      // Only changing something tells; that the number is the one that stands there already, SQLite does not look at.
+      this.#database.exec(
+        `BEGIN IMMEDIATE; PRAGMA user_version = ${SCHEMA_VERSION}; ${isThorough ? 'COMMIT' : 'ROLLBACK'}`,
+      )
+    } finally {
+      // What failed may have been undone already. Should it come to life in the log after all, it changes nothing.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    }
+  }
+
+  size(): StoreSize {
+    const bytesOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+    return { bytes: bytesOf(this.path), logBytes: bytesOf(`${this.path}-wal`) }
   }
 
   close(): void {
