@@ -380,6 +380,7 @@ const CASES: readonly Case[] = [
   { route: 'GET /v1/me', stranger: 200, admin: 200 },
   { route: 'GET /v1/namespaces', stranger: 200, admin: 200 },
   { route: 'GET /v1/rules', stranger: 200, admin: 200 },
+  { route: 'GET /metrics', opens: ['castellan:metrics', 200], stranger: 403, admin: 200 },
 ]
 
 describe('who may call what', () => {

@@ -14,6 +14,7 @@ import { grantRoutes } from './routes/grants.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { journalRoutes } from './routes/journal.ts'
+import { metricRoutes } from './routes/metrics.ts'
 import { questionRoutes } from './routes/questions.ts'
 import {
   answerRoute,
@@ -42,6 +43,7 @@ const ROUTES: readonly Route[] = [
   ...watchRoutes,
   ...authzenRoutes,
   ...healthRoutes,
+  ...metricRoutes,
   ...docsRoutes(readOpenApi),
 ]
 
@@ -63,7 +65,9 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
     app.on(definition.method, honoPath(definition.path), async (request) => {
       // The framework reads other spellings as well: `/%68ealthz`, `/x/%2e%2e/healthz`, `/healthz#x`.
       if (!isMatch(definition.path, pathOf(request))) return refuseRoute(request, context)
-      const { status = 200, headers = {}, body } = await answerRoute(definition, request, context)
+      const exchange = context.observer.of(request.env.outgoing)
+      exchange.route = definition.path
+      const { status = 200, headers = {}, body } = await answerRoute(definition, request, context, exchange)
       const head = {
         'Cache-Control': 'no-store',
         ...headers,
@@ -74,7 +78,7 @@ export function createApp(context: Context): Hono<{ Bindings: Bindings }> {
       return request.body(isWritten ? body : JSON.stringify(body), status, head)
     })
   }
-  app.onError((error, request) => refuse(request, error, context))
+  app.onError((error, request) => refuse(request, context.gate.refusal(request.env.incoming, error), context))
   app.notFound((request) => refuseRoute(request, context))
   return app
 }
@@ -118,27 +122,25 @@ function refuse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const { incoming, outgoing } = request.env
+  const exchange = context.observer.of(outgoing)
   if (!isWhole(incoming)) {
     // The framework would cut the connection while the rest of the body still comes, and our answer with it.
-    sendProblem(incoming, outgoing, requestIdAt(request), error, context.log)
+    const problem = sendProblem(incoming, outgoing, exchange.requestId, error, context.log)
+    context.observer.refused(exchange, problem)
     return RESPONSE_ALREADY_SENT
   }
-  const problem = problemOf(error, requestIdAt(request))
-  logProblem(context.log, problem, error, incoming)
+  const problem = problemOf(error, exchange.requestId)
+  context.observer.refused(exchange, problem)
+  logProblem(context.log, problem, error)
   return new Response(JSON.stringify(problem), {
     status: problem.status,
     headers: {
       'Content-Type': PROBLEM_TYPE,
       'Cache-Control': 'no-store',
-      ...headersFor(problem),
+      ...headersFor(problem, error),
       ...headers,
     },
   })
-}
-
-/** It was put on the answer before the framework had its turn. */
-function requestIdAt(request: Request): string {
-  return String(request.env.outgoing.getHeader('x-request-id') ?? '')
 }
 
 /** As it was sent. */

@@ -1,7 +1,11 @@
 import type { Bearers, Callers } from './caller.ts'
 import type { Followers } from './journal/followers.ts'
 import type { Questions, Live } from './live.ts'
+import type { Gate } from './edge/gate.ts'
 import type { Logger } from './edge/log.ts'
+import type { Metrics } from './observe/metrics.ts'
+import type { Observer } from './observe/observer.ts'
+import type { Readiness } from './readiness.ts'
 import type { Stop } from './stop.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
 
@@ -13,7 +17,13 @@ export interface Context {
   readonly bearers: Bearers
   readonly callers: Callers
   readonly followers: Followers
+  /** Who may send at which rate. */
+  readonly gate: Gate
   readonly log: Logger
+  /** Is told of every request and every decision. */
+  readonly observer: Observer
+  readonly metrics: Metrics
+  readonly readiness: Readiness
   /** Milliseconds since 1970, UTC. A client never says what time it is. */
   readonly now: () => number
   /** Whether the server is on its way out. */

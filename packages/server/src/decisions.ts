@@ -20,11 +20,12 @@ import type { Context } from './context.ts'
 import { assertBodyExpected, collectBody } from './edge/body.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendJson, sendProblem } from './edge/send.ts'
+import type { Exchange } from './observe/exchange.ts'
 import { ASKING, EVALUATING } from './openapi/codes.ts'
 import type { RouteDoc } from './routes/route.ts'
 
-/** Answers the text of a body with the text of an answer. */
-export type Decide = (context: Context, caller: Caller, body: string, requestId: string) => string
+/** Answers the text of a body with the text of an answer, and tells the observer what was decided. */
+type Decide = (context: Context, caller: Caller, body: string, exchange: Exchange) => string
 
 interface DecisionRoute extends RouteDoc {
   readonly decide: Decide
@@ -79,9 +80,9 @@ export const decisionRoutes: readonly DecisionRoute[] = [
 ]
 
 /** By path; without a prototype, whose names are no paths. */
-export const DECISIONS: Readonly<Record<string, Decide>> = Object.assign(
+export const DECISIONS: Readonly<Record<string, DecisionRoute>> = Object.assign(
   Object.create(null) as object,
-  Object.fromEntries(decisionRoutes.map(({ path, decide }) => [path, decide])),
+  Object.fromEntries(decisionRoutes.map((route) => [route.path, route])),
 )
 
 /**
@@ -90,41 +91,51 @@ export const DECISIONS: Readonly<Record<string, Decide>> = Object.assign(
  */
 export function answerDecision(
   context: Context,
-  decide: Decide,
+  { path, decide }: DecisionRoute,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const requestId = requestIdOf(request)
+  const exchange = context.observer.begin(request, response, requestIdOf(request), path)
+  const refuse = (reason: unknown): void => {
+    const said = context.gate.refusal(request, reason)
+    const problem = sendProblem(request, response, exchange.requestId, said, context.log)
+    context.observer.refused(exchange, problem)
+    context.observer.end(exchange, problem.status)
+  }
   try {
+    context.gate.admit(request)
     const tokenId = context.bearers.identify(request.socket, request.headers.authorization)
+    exchange.tokenId = tokenId
+    context.gate.admitToken(tokenId)
     assertBodyExpected(request, context.bodyBytesMax)
     collectBody(request, context.bodyBytesMax, (error, body) => {
+      exchange.asked = performance.now()
       try {
         if (error !== undefined) throw error
         const caller = context.callers.get(tokenId, context.now())
-        sendJson(response, requestId, decide(context, caller, body, requestId))
-      } catch (problem) {
-        sendProblem(request, response, requestId, problem, context.log)
+        sendJson(response, exchange.requestId, decide(context, caller, body, exchange))
+        context.observer.end(exchange, 200)
+      } catch (reason) {
+        refuse(reason)
       }
     })
-  } catch (problem) {
-    sendProblem(request, response, requestId, problem, context.log)
+  } catch (reason) {
+    refuse(reason)
   }
 }
 
-function check({ engine }: Context, caller: Caller, text: string): string {
+function check({ engine, observer }: Context, caller: Caller, text: string, exchange: Exchange): string {
   const body = parseCheckBody(text)
   const actor = body.actor ?? caller.self
   authorizeAbout(engine, caller, actor)
-  const allowed = engine.check(
-    actor,
-    body.permission ?? body.permissions ?? [],
-    askingOf(caller, body.atLeast),
-  )
+  const permissions = body.permission ?? body.permissions ?? []
+  const asking = askingOf(caller, body.atLeast)
+  const allowed = engine.check(actor, permissions, asking)
+  observer.decided(exchange, actor, permissions, allowed, asking)
   return `{"allowed":${allowed},"revision":${engine.revision}}`
 }
 
-function checkEach({ engine }: Context, caller: Caller, text: string): string {
+function checkEach({ engine, observer }: Context, caller: Caller, text: string, exchange: Exchange): string {
   const body = parseCheckEachBody(text)
   const questions = body.checks.map(({ actor = caller.self, permission }): Question => ({
     actor,
@@ -132,8 +143,10 @@ function checkEach({ engine }: Context, caller: Caller, text: string): string {
   }))
   const asking = askingOf(caller, body.atLeast)
   authorizeEach(engine, caller, questions, refuseAt)
+  const answers = answerEach(engine, questions, asking)
+  observer.decidedEach(exchange, questions, answers, asking)
   let results = ''
-  for (const allowed of answerEach(engine, questions, asking)) {
+  for (const allowed of answers) {
     results += allowed ? ',{"allowed":true}' : ',{"allowed":false}'
   }
   return `{"results":[${results.slice(1)}],"revision":${engine.revision}}`

@@ -7,6 +7,14 @@ export {
   type ServerOptions,
 } from './server.ts'
 export { createLogger, type Logger, type LogOptions } from './edge/log.ts'
+export {
+  DecisionLog,
+  type DecisionLogOptions,
+  type LoggedDecision,
+  type LoggedGrant,
+  type LoggedLoss,
+} from './observe/decision-log.ts'
+export type { CheckSeen, ReadinessCheck } from './readiness.ts'
 export { findGrantKey, printGrantId } from './grant-id.ts'
 export type { Changer, Live, Questions } from './live.ts'
 export {
@@ -17,6 +25,12 @@ export {
   type OpenPlatformOptions,
   type Platform,
 } from './platform/platform.ts'
+export {
+  createPlatformServer,
+  decisionLogPath,
+  type PlatformServer,
+  type PlatformServerOptions,
+} from './platform/serve.ts'
 export { PlatformError, type PlatformErrorCode } from './platform/errors.ts'
 export type { SettingName, Settings, SettingSeen } from './settings/list.ts'
 export {

@@ -32,4 +32,18 @@ export interface Live extends Changer {
   }): Iterable<JournalEntry>
   follow(options: { readonly from?: number; readonly signal?: AbortSignal }): AsyncIterable<JournalEntry>
   stretch(kind: FactKind, from: KeyParts, count: number): Stretch
+  /** The last commit that is durable. */
+  readonly durableRevision: number
+  /** @throws when a change could not be made durable now */
+  probe(): Promise<void>
+  /** In bytes; undefined for a store that is on no disk. */
+  size(): { readonly bytes: number; readonly logBytes: number } | undefined
+  /** @param listener - called with each group of commits that became durable @returns what ends it */
+  watchCommits(listener: (group: CommittedGroup) => void): () => void
+}
+
+export interface CommittedGroup {
+  readonly commits: number
+  /** How long the disk was at work. */
+  readonly ms: number
 }

@@ -14,13 +14,19 @@ import { createApp } from './app.ts'
 import { Bearers, Callers } from './caller.ts'
 import type { Context } from './context.ts'
 import { answerDecision, DECISIONS, decisionMisuse } from './decisions.ts'
+import { parseNetworks } from './edge/address.ts'
 import { answerOn, Connections } from './edge/connections.ts'
+import { Gate } from './edge/gate.ts'
 import { createLogger, type Logger } from './edge/log.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendProblem, sendRawProblem } from './edge/send.ts'
 import { Followers, type FollowerLimits } from './journal/followers.ts'
 import type { Live } from './live.ts'
+import type { DecisionLog } from './observe/decision-log.ts'
+import { createMetrics } from './observe/metrics.ts'
+import { Observer } from './observe/observer.ts'
 import { parsePublicUrl } from './public-url.ts'
+import { Readiness, type ReadinessCheck } from './readiness.ts'
 import { SETTING_DEFAULTS, type Settings } from './settings/list.ts'
 import { Stop } from './stop.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
@@ -34,6 +40,14 @@ export interface ServerOptions {
   readonly log?: Logger
   /** Milliseconds since 1970, UTC; the same clock as the engine's. Default: the system's. */
   readonly now?: () => number
+  /** At which level each request is logged. Default: the setting's. */
+  readonly accessLogLevel?: Settings['accessLogLevel']
+  /** Whether anyone may read the metrics. Default false. */
+  readonly metricsOpen?: boolean
+  /** Without which requests should go elsewhere, besides the server's own. */
+  readonly checks?: readonly ReadinessCheck[]
+  /** Where a sample of the decisions is written. Stays the caller's. Default: nowhere. */
+  readonly decisionLog?: DecisionLog
   /** Default: those of the settings. */
   readonly limits?: Partial<ServerLimits>
   /** Where others reach the server, as its documents name it: `https://<host>[/<path>]`. Default: where it listens. */
@@ -50,6 +64,13 @@ export type ServerLimits = Pick<
   | 'idleMs'
   | 'connectionsMax'
   | keyof FollowerLimits
+  | 'rateLimitTokenPerSecond'
+  | 'rateLimitTokenBurst'
+  | 'rateLimitAddressPerSecond'
+  | 'rateLimitAddressBurst'
+  | 'rateLimitAnonymousPerSecond'
+  | 'rateLimitAnonymousBurst'
+  | 'trustedProxies'
 >
 
 export interface ListenOptions {
@@ -90,14 +111,32 @@ class CastellanServer implements Server {
   readonly #connections: Connections
   readonly #stop = new Stop()
   readonly #log: Logger
+  readonly #unwatch: () => void
   #closing: Promise<void> | undefined
 
-  constructor({ live, tokens, log = createLogger(), now = Date.now, limits, publicUrl }: ServerOptions) {
+  constructor(options: ServerOptions) {
+    const { live, tokens, log = createLogger(), now = Date.now, limits, publicUrl } = options
+    const { accessLogLevel = SETTING_DEFAULTS.accessLogLevel, decisionLog, checks = [] } = options
     const bounds: ServerLimits = { ...SETTING_DEFAULTS, ...limits }
     const named = publicUrl === undefined ? undefined : parsePublicUrl(publicUrl)
     const { engine } = live
     this.#followers = new Followers(live, bounds)
-    const context = {
+    const observer = new Observer({ engine, log, accessLogLevel, decisionLog })
+    this.#unwatch = live.watchCommits((group) => observer.meter.countCommits(group, now()))
+    const gate = gateOf(bounds)
+    const metrics = createMetrics(
+      {
+        meter: observer.meter,
+        decisionLog,
+        connections: () => ({ open: this.#connections.count, refused: this.#connections.refusals }),
+        rateLimited: () => Object.entries(gate.limited).map(([by, value]) => ({ labels: { by }, value })),
+        revision: () => engine.revision,
+        followers: () => this.#followers.count,
+        store: () => live.size(),
+      },
+      options.metricsOpen ?? SETTING_DEFAULTS.metricsOpen,
+    )
+    const context: Context = {
       live,
       engine,
       tokens,
@@ -105,6 +144,10 @@ class CastellanServer implements Server {
       callers: new Callers(engine),
       followers: this.#followers,
       log,
+      observer,
+      gate,
+      metrics,
+      readiness: new Readiness([...ownChecks(live), ...checks], log),
       now,
       stop: this.#stop,
       bodyBytesMax: bounds.bodyBytesMax,
@@ -117,7 +160,7 @@ class CastellanServer implements Server {
       (request, response) => {
         if (!this.#connections.isRefused(request.socket)) listener(request, response)
       },
-      log,
+      context,
     )
     this.#connections = new Connections(this.#http, bounds.connectionsMax, log)
   }
@@ -145,13 +188,42 @@ class CastellanServer implements Server {
 
   async #close(delayMs: number, graceMs: number): Promise<void> {
     this.#stop.announce()
-    if (!this.#http.listening) return
-    if (delayMs > 0) await sleep(delayMs)
-    // They would never end by themselves.
-    this.#followers.stop()
-    const cut = await this.#connections.drain(graceMs)
-    if (cut > 0) this.#log.warn({ connections: cut }, 'cut off: they did not come to an end in time')
+    if (this.#http.listening) {
+      if (delayMs > 0) await sleep(delayMs)
+      // They would never end by themselves.
+      this.#followers.stop()
+      const cut = await this.#connections.drain(graceMs)
+      if (cut > 0) this.#log.warn({ connections: cut }, 'cut off: they did not come to an end in time')
+    }
+    this.#unwatch()
   }
+}
+
+function ownChecks(live: Live): ReadinessCheck[] {
+  return [
+    {
+      name: 'store',
+      failing: 'changes cannot be made durable',
+      run: () => live.probe(),
+    },
+    {
+      name: 'journal',
+      failing: 'the facts in memory are not those of the journal',
+      run() {
+        const [memory, journal] = [live.engine.revision, live.durableRevision]
+        if (memory !== journal) throw new Error(`revision ${memory} in memory, ${journal} in the journal`)
+      },
+    },
+  ]
+}
+
+function gateOf(limits: ServerLimits): Gate {
+  return new Gate({
+    token: { perSecond: limits.rateLimitTokenPerSecond, burst: limits.rateLimitTokenBurst },
+    address: { perSecond: limits.rateLimitAddressPerSecond, burst: limits.rateLimitAddressBurst },
+    anonymous: { perSecond: limits.rateLimitAnonymousPerSecond, burst: limits.rateLimitAnonymousBurst },
+    proxies: limits.trustedProxies === '' ? undefined : parseNetworks(limits.trustedProxies),
+  })
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
@@ -164,23 +236,28 @@ function listenerOf(context: Context): Listener {
   return (request, response) => {
     // A connection is not for the next request once we are on our way out.
     if (context.stop.isAnnounced) response.shouldKeepAlive = false
-    const decide = request.method === 'POST' ? DECISIONS[request.url ?? ''] : undefined
-    if (decide !== undefined && hasHost(request)) {
-      answerDecision(context, decide, request, response)
+    const decision = request.method === 'POST' ? DECISIONS[request.url ?? ''] : undefined
+    if (decision !== undefined && hasHost(request)) {
+      answerDecision(context, decision, request, response)
       return
     }
-    const requestId = requestIdOf(request)
+    const exchange = context.observer.follow(request, response, requestIdOf(request))
+    const refuse = (reason: unknown): void => {
+      const problem = sendProblem(request, response, exchange.requestId, reason, context.log)
+      context.observer.refused(exchange, problem)
+    }
     try {
+      context.gate.admit(request)
       assertTarget(request)
       assertNoDecision(request, context)
-      response.setHeader('X-Request-ID', requestId)
+      response.setHeader('X-Request-ID', exchange.requestId)
       // The framework makes an address of it, and refuses in its own words what makes none. Nobody else reads it.
       request.headers.host = 'localhost'
-      answerRest(request, response).catch((error: unknown) =>
-        sendProblem(request, response, requestId, error, context.log),
-      )
+      const answer = () => answerRest(request, response)
+      const { span } = exchange
+      ;(span === undefined ? answer() : span.run(answer)).catch(refuse)
     } catch (error) {
-      sendProblem(request, response, requestId, error, context.log)
+      refuse(error)
     }
   }
 }
@@ -226,7 +303,7 @@ function isPlainTarget(url: string): boolean {
   )
 }
 
-function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): HttpServer {
+function makeHttpServer(limits: ServerLimits, listener: Listener, { log, observer }: Context): HttpServer {
   const http = createHttpServer(
     {
       maxHeaderSize: limits.headerBytesMax,
@@ -240,36 +317,31 @@ function makeHttpServer(limits: ServerLimits, listener: Listener, log: Logger): 
     },
     listener,
   )
+  const refuseRaw = (socket: Duplex, error: EdgeError, headers?: Readonly<Record<string, string>>): void =>
+    observer.meter.countProblem(sendRawProblem(socket, error, log, headers).code)
   // A peer that takes nothing in is cut off as well.
   http.setTimeout(limits.requestMs * 2, (socket) => socket.destroy())
-  http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseParse(error, socket, log))
+  http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // After an answer has begun on this connection, another would be read as part of it.
+    const isAnswering = answerOn(socket as Socket)?.headersSent === true
+    if (error.code === 'ECONNRESET' || isAnswering || !socket.writable) socket.destroy()
+    else refuseRaw(socket, edgeErrorOf(error))
+  })
   http.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    sendProblem(
-      request,
-      response,
-      requestIdOf(request),
-      new EdgeError('EXPECTATION_FAILED', 'only `100-continue` can be expected', 'send no other `Expect`'),
-      log,
+    const exchange = observer.follow(request, response, requestIdOf(request))
+    const error = new EdgeError(
+      'EXPECTATION_FAILED',
+      'only `100-continue` can be expected',
+      'send no other `Expect`',
     )
+    observer.refused(exchange, sendProblem(request, response, exchange.requestId, error, log))
   })
-  http.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    sendRawProblem(
-      socket,
-      new EdgeError('METHOD_NOT_ALLOWED', 'this is no proxy', 'send the request itself'),
-      log,
-      { Allow: 'GET, HEAD, POST, DELETE' },
-    )
-  })
+  http.on('connect', (_request: IncomingMessage, socket: Duplex) =>
+    refuseRaw(socket, new EdgeError('METHOD_NOT_ALLOWED', 'this is no proxy', 'send the request itself'), {
+      Allow: 'GET, HEAD, POST, DELETE',
+    }),
+  )
   return http
-}
-
-function refuseParse(error: NodeJS.ErrnoException, socket: Duplex, log: Logger): void {
-  // After an answer has begun on this connection, another would be read as part of it.
-  if (error.code === 'ECONNRESET' || answerOn(socket as Socket)?.headersSent === true) {
-    socket.destroy()
-    return
-  }
-  sendRawProblem(socket, edgeErrorOf(error), log)
 }
 
 function edgeErrorOf(error: NodeJS.ErrnoException): EdgeError {

@@ -1,12 +1,10 @@
 import {
-  createLogger,
-  createServer,
   createPlatform,
+  createPlatformServer,
   openPlatform,
   type Platform,
-  type Server,
+  type PlatformServer,
   type SettingOverrides,
-  type Settings,
 } from '@castellan/server'
 import { SETTING_NAMES } from '@castellan/server/settings'
 import { existsSync } from 'node:fs'
@@ -50,11 +48,11 @@ export const serve: Handler = async (session, input) => {
   const signal = io.untilStopped()
   const platform = await openPlatform(dir, { env: io.env, overrides, now: io.now })
   try {
-    const server = serverOf(platform, io)
+    const server = createPlatformServer(platform, { now: io.now })
     const address = await listen(server, platform.settings.host, platform.settings.port)
     if (screen.json) await screen.printJson({ address, dir: platform.dir, pid: process.pid })
     else await screen.print(`listening on ${address}`)
-    await untilStopped(signal, server, platform.settings)
+    await untilStopped(signal, server)
   } finally {
     await platform.close()
   }
@@ -71,7 +69,7 @@ export const start: Handler = async (session, input) => {
   if (isNew) await makeWithExample(dir, io)
   const platform = await openServed(dir, io, overrides)
   try {
-    const server = serverOf(platform, io)
+    const server = createPlatformServer(platform, { now: io.now })
     const address = await listenSomewhere(
       server,
       platform,
@@ -81,7 +79,7 @@ export const start: Handler = async (session, input) => {
     const login = findLogin(dir) ?? (await newLogin(platform))
     await saveLogin(dir, { ...login, server: address })
     await greet(session, { address, dir, isNew })
-    await untilStopped(signal, server, platform.settings)
+    await untilStopped(signal, server)
   } finally {
     await platform.close()
   }
@@ -155,19 +153,7 @@ export function overridesOf({ io, flags }: Session, input: Input): SettingOverri
   }
 }
 
-function serverOf({ live, tokens, settings }: Platform, io: Io): Server {
-  const { publicUrl, logLevel } = settings
-  return createServer({
-    live,
-    tokens,
-    now: io.now,
-    log: createLogger({ level: logLevel }),
-    limits: settings,
-    ...(publicUrl !== '' && { publicUrl }),
-  })
-}
-
-async function listen(server: Server, host: string, port: number): Promise<string> {
+async function listen(server: PlatformServer, host: string, port: number): Promise<string> {
   try {
     return await server.listen({ host, port })
   } catch (error) {
@@ -194,7 +180,7 @@ function sayListenError(error: Error): string {
 
 /** A newcomer whose port is taken gets another; whoever asked for one is told. */
 async function listenSomewhere(
-  server: Server,
+  server: PlatformServer,
   { settings: { host, port } }: Platform,
   { isPortGiven }: { readonly isPortGiven: boolean },
   { screen }: Session,
@@ -230,14 +216,10 @@ async function greet(
   return undefined
 }
 
-async function untilStopped(
-  signal: AbortSignal,
-  server: Server,
-  { stopDelayMs, stopGraceMs }: Settings,
-): Promise<void> {
+async function untilStopped(signal: AbortSignal, server: PlatformServer): Promise<void> {
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  await server.close({ delayMs: stopDelayMs, graceMs: stopGraceMs })
+  await server.close()
 }
 
 function shown(io: Io, dir: string): string {

@@ -11,6 +11,7 @@ import {
 import { authorizeAbout, type Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { logProblem } from '../edge/send.ts'
+import type { Exchange } from '../observe/exchange.ts'
 import { contextOf, findActor, permissionOf } from './mapping.ts'
 
 /** What the evaluations of one request share. */
@@ -30,9 +31,10 @@ export function sit({ engine, now }: Context, caller: Caller): Sitting {
 // ---- one evaluation
 
 /** The text of an answer to the text of an Access Evaluation request. @see AuthZEN Authorization API 1.0 */
-export function evaluate(context: Context, caller: Caller, text: string): string {
+export function evaluate(context: Context, caller: Caller, text: string, exchange: Exchange): string {
   const body = parseEvaluationBody(text)
-  return JSON.stringify(answer(sit(context, caller), body, new Details(body.options?.reading)))
+  const details = new Details(body.options?.reading)
+  return JSON.stringify(answer(sit(context, caller), body, details, telling(context, exchange)))
 }
 
 interface Decision {
@@ -47,11 +49,22 @@ interface Decision {
   }
 }
 
+/** Told of each verdict. */
+type Tell = (verdict: Judged | Unaskable) => void
+
+function telling({ observer }: Context, exchange: Exchange): Tell {
+  return (verdict) => {
+    if (!('allowed' in verdict)) observer.deniedUnasked(exchange)
+    else observer.decided(exchange, verdict.actor, verdict.permission, verdict.allowed, verdict.asking)
+  }
+}
+
 /** @throws {ForbiddenError} when the caller may not ask about the subject */
-function answer(sitting: Sitting, evaluation: AuthzenEvaluation, details: Details): Decision {
+function answer(sitting: Sitting, evaluation: AuthzenEvaluation, details: Details, tell: Tell): Decision {
   const actor = findActor(evaluation.subject)
   if (actor !== undefined) requireAbout(sitting, actor)
   const verdict = actor === undefined ? NOBODY : judge(sitting, actor, evaluation)
+  tell(verdict)
   const { revision } = sitting.engine
   if ('code' in verdict) {
     const { code, reason } = verdict
@@ -191,12 +204,13 @@ const LAST: Readonly<Record<Semantic, boolean | undefined>> = {
 }
 
 /** The same for an Access Evaluations request: without evaluations it is one. */
-export function evaluateEach(context: Context, caller: Caller, text: string, requestId: string): string {
+export function evaluateEach(context: Context, caller: Caller, text: string, exchange: Exchange): string {
   const body = parseEvaluationsBody(text)
   const { evaluations = [], options: { evaluations_semantic = 'execute_all', reading } = {} } = body
   const sitting = sit(context, caller)
   const details = new Details(reading)
-  if (evaluations.length === 0) return JSON.stringify(answer(sitting, parseEvaluation(body), details))
+  const tell = telling(context, exchange)
+  if (evaluations.length === 0) return JSON.stringify(answer(sitting, parseEvaluation(body), details, tell))
   if (evaluations.length > LIMITS.permissionsMax)
     throw new LimitExceededError(
       'permissionsMax',
@@ -205,7 +219,8 @@ export function evaluateEach(context: Context, caller: Caller, text: string, req
     )
   const answers: Decision[] = []
   for (const own of evaluations) {
-    const last = answerOrError(() => answer(sitting, withDefaults(own, body), details), context, requestId)
+    const evaluate = () => answer(sitting, withDefaults(own, body), details, tell)
+    const last = answerOrError(evaluate, context, exchange)
     answers.push(last)
     if (last.decision === LAST[evaluations_semantic]) break
   }
@@ -220,12 +235,18 @@ function withDefaults(own: unknown, defaults: AuthzenEvaluationsRequest): Authze
 }
 
 /** An evaluation that fails is closed, and says that it failed; the others are answered. */
-function answerOrError(evaluate: () => Decision, { engine, log }: Context, requestId: string): Decision {
+function answerOrError(
+  evaluate: () => Decision,
+  { engine, log, observer }: Context,
+  exchange: Exchange,
+): Decision {
   try {
     return evaluate()
   } catch (error) {
-    const problem = problemOf(error, requestId)
+    const problem = problemOf(error, exchange.requestId)
     logProblem(log, problem, error)
+    observer.meter.countProblem(problem.code)
+    observer.deniedUnasked(exchange)
     const { status, code, detail: message } = problem
     return { decision: false, context: { error: { status, code, message }, revision: engine.revision } }
   }

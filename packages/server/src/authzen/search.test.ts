@@ -7,6 +7,9 @@ import type { Context } from '../context.ts'
 import { serve, type Loose, type Served } from '../testing/serve.ts'
 import { evaluateEach } from './evaluation.ts'
 import { searchActions, searchResources, searchSubjects, type Found } from './search.ts'
+import { createLogger } from '../edge/log.ts'
+import { Exchange } from '../observe/exchange.ts'
+import { Observer } from '../observe/observer.ts'
 
 const SUBJECTS = '/access/v1/search/subject'
 const RESOURCES = '/access/v1/search/resource'
@@ -267,7 +270,8 @@ describe('the searches and an evaluation', () => {
 function agree(seed: number, rules: readonly Rule[], seen: { asked: number; found: number }): void {
   const { facts, now } = randomWorld(seed)
   const engine = openEngine({ facts, rules, now: () => now })
-  const random = { engine, now: () => INSTANTS[seed % INSTANTS.length]! } as unknown as Context
+  const observer = new Observer({ engine, log: createLogger({ level: 'silent' }), accessLogLevel: 'off' })
+  const random = { engine, observer, now: () => INSTANTS[seed % INSTANTS.length]! } as unknown as Context
   const caller = { actor: 'system', self: 'system', issuer: 'system' }
   const properties = { department: 'Sales' }
   const names = namesOf(facts)
@@ -281,7 +285,9 @@ function agree(seed: number, rules: readonly Rule[], seen: { asked: number; foun
     const decisions: boolean[] = []
     for (let from = 0; from < evaluations.length; from += 1_000) {
       const body = { evaluations: evaluations.slice(from, from + 1_000), options: { reading: false } }
-      const { evaluations: answers } = JSON.parse(evaluateEach(random, caller, JSON.stringify(body), ''))
+      const { evaluations: answers } = JSON.parse(
+        evaluateEach(random, caller, JSON.stringify(body), new Exchange('', 'POST', '')),
+      )
       decisions.push(...answers.map(({ decision }: Loose) => decision))
     }
     return decisions

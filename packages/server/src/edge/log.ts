@@ -1,6 +1,6 @@
 import { pino, type DestinationStream, type Level, type Logger } from 'pino'
 
-export type { Logger }
+export type { Level, Logger }
 
 export interface LogOptions {
   /** Default `info`. */
@@ -35,6 +35,7 @@ const SECRETS = [
   '*.password',
 ]
 
-function withoutSecrets(line: string): string {
-  return line.includes('cst_') ? line.replace(/cst_[A-Za-z0-9_-]{8,}/gu, 'cst_[redacted]') : line
+/** Secrets of tokens, also where a path holds them encoded. */
+export function withoutSecrets(line: string): string {
+  return line.includes('cst') ? line.replace(/cst(?:_|%5[Ff])[A-Za-z0-9_%-]{8,}/gu, 'cst_[redacted]') : line
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { PROBLEM_TYPE, problemOf, type Problem } from '@castellan/protocol'
+import { RateLimitedError } from './gate.ts'
 import type { Logger } from './log.ts'
 import { newRequestId } from './request-id.ts'
 
@@ -28,10 +29,10 @@ export function sendProblem(
   requestId: string,
   error: unknown,
   log: Logger,
-): void {
+): Problem {
   const problem = problemOf(error, requestId)
-  logProblem(log, problem, error, request)
-  if (response.headersSent || response.destroyed) return
+  logProblem(log, problem, error)
+  if (response.headersSent || response.destroyed) return problem
   const body = JSON.stringify(problem)
   const headers = [
     'Content-Type',
@@ -41,7 +42,7 @@ export function sendProblem(
     'X-Request-ID',
     requestId,
   ]
-  for (const [name, value] of Object.entries(headersFor(problem))) headers.push(name, value)
+  for (const [name, value] of Object.entries(headersFor(problem, error))) headers.push(name, value)
   if (isWhole(request)) {
     response.writeHead(problem.status, headers)
     response.end(body)
@@ -50,6 +51,7 @@ export function sendProblem(
     response.write(body)
     linger(request, response)
   }
+  return problem
 }
 
 /** Closing while bytes still come makes the kernel throw away what we sent: so the rest is read, within bounds. */
@@ -82,29 +84,20 @@ export function isEmpty(request: IncomingMessage): boolean {
 }
 
 /** What HTTP wants beside the document. */
-export function headersFor(problem: Problem): Record<string, string> {
+export function headersFor(problem: Problem, error: unknown): Record<string, string> {
+  if (error instanceof RateLimitedError) return { 'Retry-After': String(error.retryAfterSeconds) }
   if (problem.status === 401) return { 'WWW-Authenticate': 'Bearer realm="castellan"' }
   if (problem.status === 503) return { 'Retry-After': '1' }
   return {}
 }
 
-export function logProblem(log: Logger, problem: Problem, error: unknown, request?: IncomingMessage): void {
-  const level = problem.status >= 500 ? 'error' : 'debug'
-  if (!log.isLevelEnabled(level)) return
-  log[level](
-    {
-      requestId: problem.requestId,
-      code: problem.code,
-      ...(request && { method: request.method, path: pathOf(request) }),
-      err: error,
-    },
-    'refused',
-  )
-}
-
-/** Without the query, where people put secrets. */
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0]!.slice(0, 200)
+/**
+ * Logs what is the server's own fault, with all that is known of it. What a caller did wrong is told to the caller; the
+ * log has its code, with the request, and nothing of what was sent.
+ */
+export function logProblem(log: Logger, { status, requestId, code }: Problem, error: unknown): void {
+  // Of connections over the bound there may be a flood: whoever counts them logs them.
+  if (status >= 500 && code !== 'TOO_MANY_CONNECTIONS') log.error({ requestId, code, err: error }, 'failed')
 }
 
 /** Answers on a bare socket, for requests that Node's parser gave up on, and ends it. */
@@ -113,12 +106,12 @@ export function sendRawProblem(
   error: unknown,
   log: Logger,
   extra: Readonly<Record<string, string>> = {},
-): void {
+): Problem {
   const problem = problemOf(error, newRequestId())
   logProblem(log, problem, error)
   if (!socket.writable) {
     socket.destroy()
-    return
+    return problem
   }
   const body = JSON.stringify(problem)
   const headers: Record<string, string> = {
@@ -127,11 +120,12 @@ export function sendRawProblem(
     'X-Request-ID': problem.requestId,
     Date: new Date().toUTCString(),
     Connection: 'close',
-    ...headersFor(problem),
+    ...headersFor(problem, error),
     ...extra,
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Problem'}\r\n${lines.join('')}\r\n${body}`,
   )
+  return problem
 }

@@ -59,7 +59,9 @@ const EVERYWHERE = [
   'REQUEST_TIMEOUT',
   'EXPECTATION_FAILED',
   'HEADERS_TOO_LARGE',
+  'RATE_LIMITED',
   'INTERNAL',
+  'TOO_MANY_CONNECTIONS',
 ] as const satisfies readonly ProblemCode[]
 
 /** No request for a route that is there ends in one of these. */

@@ -74,7 +74,7 @@ function problem(codes: readonly ProblemCode[]): Response {
     headers: headersOf(
       'Connection',
       ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
-      ...(status === 503 ? (['Retry-After'] as const) : []),
+      ...(status === 503 || status === 429 ? (['Retry-After'] as const) : []),
     ),
     content: {
       [PROBLEM_TYPE]: {

@@ -200,7 +200,7 @@ describe('openPlatform', () => {
   })
 
   const settings = [
-    { text: '{"prot": 1}', path: 'prot', hint: /the settings are/ },
+    { text: '{"prot": 1}', path: 'prot', hint: /did you mean `port`/ },
     { text: '{"log_level": "info"}', path: 'log_level', hint: /`logLevel`/ },
     { text: '{"port": "80"}', path: 'port', hint: /port to listen on/ },
     { text: '{"port": 65536}', path: 'port' },

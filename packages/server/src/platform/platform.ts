@@ -36,6 +36,8 @@ export interface NewPlatform {
 
 export interface Platform {
   readonly dir: string
+  /** The file of facts and journal. */
+  readonly database: string
   readonly settings: Settings
   readonly live: Live
   readonly tokens: TokenSecrets
@@ -55,6 +57,7 @@ export const ADMIN_PERMISSIONS = [
   'castellan:users',
   'castellan:apps',
   'castellan:journal',
+  'castellan:metrics',
   // Of everything, declared now or later: who holds it, what a change would do, and revoking.
   'manage',
 ] as const
@@ -110,7 +113,7 @@ export async function openPlatform(
   try {
     const tokens = openSqliteTokenSecrets({ path: tokensOf(database) })
     const live = openLive({ store, ...engineOptions })
-    return { dir: root, settings, live, tokens, close: () => closeBoth(live, tokens) }
+    return { dir: root, database, settings, live, tokens, close: () => closeBoth(live, tokens) }
   } catch (error) {
     store.close()
     throw error

@@ -6,6 +6,7 @@ import { identify, type Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { assertBodyExpected, readBody } from '../edge/body.ts'
 import { isEmpty } from '../edge/send.ts'
+import type { Exchange } from '../observe/exchange.ts'
 
 export interface Bindings {
   readonly incoming: IncomingMessage
@@ -34,6 +35,8 @@ export interface RouteDoc<Body = unknown, Query = unknown> {
   readonly id?: string
   /** Whether anyone may call it. Default false. */
   readonly isOpen?: boolean
+  /** Whether anyone may call it as often as they like, as what looks after the server does. Default false. */
+  readonly isUnlimited?: boolean
   /** What stands for the names of the path. Default: text. */
   readonly params?: Readonly<Record<string, z.ZodType>>
   readonly body?: z.ZodType<Body>
@@ -55,6 +58,8 @@ export interface RouteDoc<Body = unknown, Query = unknown> {
 }
 
 export interface Route<Body = unknown, Query = unknown> extends RouteDoc<Body, Query> {
+  /** Whether anyone may call it here and now, though elsewhere it needs a token. */
+  isOpenWhen?(context: Context): boolean
   handle(asked: Asked<Body, Query>, context: Context): Answer | Promise<Answer>
 }
 
@@ -67,6 +72,8 @@ interface Asked<Body, Query> {
   /** What stands for a name of the path. */
   readonly params: Readonly<Record<string, string>>
   readonly headers: IncomingHttpHeaders
+  /** For the observer: whoever decides something tells it. */
+  readonly exchange: Exchange
 }
 
 /** A body that goes on for as long as someone listens. */
@@ -93,15 +100,32 @@ export function route<Body = undefined, Query = undefined>(definition: Route<Bod
 }
 
 /** Reads a request in the order in which it can be refused most cheaply, and answers it. */
-export async function answerRoute(definition: Route, request: Request, context: Context): Promise<Answer> {
+export async function answerRoute(
+  definition: Route,
+  request: Request,
+  context: Context,
+  exchange: Exchange,
+): Promise<Answer> {
   const { incoming } = request.env
-  const tokenId =
-    definition.isOpen === true ? undefined : identify(incoming.headers.authorization, context.tokens)
+  const tokenId = admit(definition, incoming, context)
+  exchange.tokenId = tokenId
   const query = readQuery(definition, incoming)
   const body = await readRouteBody(definition, incoming, context)
   const caller = tokenId === undefined ? NOBODY : context.callers.get(tokenId, context.now())
   const params = readParams(definition.path, incoming)
-  return definition.handle({ caller, body, query, params, headers: incoming.headers }, context)
+  return definition.handle({ caller, body, query, params, headers: incoming.headers, exchange }, context)
+}
+
+/** @returns the token's id, where the route needs one */
+function admit(definition: Route, incoming: IncomingMessage, context: Context): string | undefined {
+  const { gate, tokens } = context
+  if (definition.isOpen === true || definition.isOpenWhen?.(context) === true) {
+    if (definition.isUnlimited !== true) gate.admitAnonymous(incoming)
+    return undefined
+  }
+  const tokenId = identify(incoming.headers.authorization, tokens)
+  gate.admitToken(tokenId)
+  return tokenId
 }
 
 /** Read from the path as it was sent: a `%2F` is part of a name and no slash. @throws {EdgeError} REQUEST_INVALID */

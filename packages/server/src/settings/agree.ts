@@ -1,3 +1,4 @@
+import { parseNetworks } from '../edge/address.ts'
 import { PlatformError } from '../platform/errors.ts'
 import { findPublicUrl } from '../public-url.ts'
 import type { Settings, SettingSeen } from './list.ts'
@@ -29,6 +30,16 @@ const RULES: readonly Rule[] = [
       return {
         problem: 'expected a URL, without query or user',
         hint: 'write as in `https://authz.example.org`',
+      }
+    },
+  },
+  {
+    path: 'trustedProxies',
+    find({ trustedProxies }) {
+      if (parseNetworks(trustedProxies) !== undefined) return undefined
+      return {
+        problem: 'it is no list of addresses and networks',
+        hint: 'write as in `127.0.0.1, 10.0.0.0/8`',
       }
     },
   },

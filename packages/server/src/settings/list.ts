@@ -47,6 +47,11 @@ export const SETTINGS = {
   store: text('sqlite:data/castellan.db', 'where facts are kept; a path is taken from the platform folder'),
 
   logLevel: choice('info', LOG_LEVELS, 'the least that is logged'),
+  accessLogLevel: choice(
+    'debug',
+    ['off', 'trace', 'debug', 'info'],
+    'at which level each request is logged, one line each: with the default `logLevel` not at all',
+  ),
 
   bodyBytesMax: whole(
     262_144,
@@ -104,6 +109,51 @@ export const SETTINGS = {
     3_600_000,
     'between two signs of life to a follower, in milliseconds; with each its right is looked at',
   ),
+
+  rateLimitTokenPerSecond: number(0, 0, 1_000_000, 'requests of one token in a second; 0: as many as come'),
+  rateLimitTokenBurst: whole(100, 1, 1_000_000, 'requests of one token at once, after a pause'),
+  rateLimitAddressPerSecond: number(
+    0,
+    0,
+    1_000_000,
+    'requests from one address in a second, with or without a token; 0: as many as come',
+  ),
+  rateLimitAddressBurst: whole(200, 1, 1_000_000, 'requests from one address at once, after a pause'),
+  rateLimitAnonymousPerSecond: number(
+    50,
+    0,
+    1_000_000,
+    'requests from one address in a second that come without a token that stands; 0: as many as come',
+  ),
+  rateLimitAnonymousBurst: whole(500, 1, 1_000_000, 'of these at once, after a pause'),
+  trustedProxies: text(
+    '',
+    'proxies whose `X-Forwarded-For` says from which address a request comes: addresses and networks with commas between',
+  ),
+
+  metricsOpen: toggle(
+    false,
+    'whether anyone may read `/metrics`; else it takes a token that holds `castellan:metrics`',
+  ),
+  diskFreeBytesMin: whole(
+    67_108_864,
+    0,
+    1_000_000_000_000,
+    'room on the disk of the database, in bytes, below which `/readyz` sends requests elsewhere',
+  ),
+
+  decisionLogFile: text(
+    '',
+    'where a sample of the decisions is written, with the grants they rested on; a path is taken from the platform folder; empty: nowhere',
+  ),
+  decisionLogSample: number(0.01, 0, 1, 'what share of the decisions is written'),
+  decisionLogBytesMax: whole(
+    67_108_864,
+    65_536,
+    10_000_000_000,
+    'size of one file of it, in bytes; then it is put aside as `….1`',
+  ),
+  decisionLogFilesMax: whole(8, 1, 1_000, 'files of it that are kept, with the one that is written'),
 
   stopDelayMs: whole(
     0,
@@ -173,6 +223,14 @@ function text(value: string, doc: string): TextSetting {
 
 function whole(value: number, min: number, max: number, doc: string): NumberSetting {
   return { kind: 'whole', default: value, min, max, doc }
+}
+
+function number(value: number, min: number, max: number, doc: string): NumberSetting {
+  return { kind: 'number', default: value, min, max, doc }
+}
+
+function toggle(value: boolean, doc: string): SwitchSetting {
+  return { kind: 'switch', default: value, doc }
 }
 
 function choice<const Value extends string>(

@@ -10,6 +10,7 @@ import {
   sayTakes,
   SETTING_NAMES,
   SETTINGS,
+  type Setting,
   type SettingName,
   type Settings,
   type SettingSeen,
@@ -163,9 +164,14 @@ function unknownSetting(name: string, source: string): PlatformError {
 /** The environment and flags hold text only. What is no number stays text, and is refused as such. */
 function valueOf(name: SettingName, given: unknown): unknown {
   if (typeof given !== 'string') return given
-  switch (SETTINGS[name].kind) {
+  const setting: Setting = SETTINGS[name]
+  switch (setting.kind) {
     case 'whole':
       return /^[0-9]{1,15}$/u.test(given) ? Number(given) : given
+    case 'number':
+      return /^[0-9]{1,15}(?:\.[0-9]{1,15})?$/u.test(given) ? Number(given) : given
+    case 'switch':
+      return given === 'true' ? true : given === 'false' ? false : given
     default:
       return given
   }
