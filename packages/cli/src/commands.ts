@@ -276,6 +276,25 @@ const OWN: readonly (CommandSpec | CommandGroup)[] = [
         isQuestion: true,
         load: async () => (await journals()).journalVerify,
       },
+      {
+        name: 'unused',
+        summary: 'grants that no logged decision rested on',
+        details:
+          'Reads the decision log of the platform folder (setting `decisionLogFile`), or the files named. The log holds a sample: what is said of it says how much that is worth.',
+        options: [
+          { flags: '--decisions <file...>', doc: 'logs to read; default: those of the platform folder' },
+          {
+            flags: '--since <when>',
+            doc: 'only decisions since an instant (RFC 3339) or a span such as 30d',
+          },
+        ],
+        examples: [
+          'castellan journal unused --since 90d',
+          'castellan journal unused --decisions a.jsonl b.jsonl --json',
+        ],
+        isQuestion: true,
+        load: async () => (await import('./commands/unused.ts')).journalUnused,
+      },
     ],
   },
   {

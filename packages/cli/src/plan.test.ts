@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { bareId, parseExpiry } from './plan.ts'
+import { bareId, parseExpiry, parseSince } from './plan.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 
@@ -19,6 +19,12 @@ describe('parseExpiry', () => {
       assert.equal(parseExpiry(text, NOW), at)
     })
   }
+})
+
+test('parseSince takes an instant, or a span before now', () => {
+  assert.equal(parseSince('7d', NOW), Date.parse('2025-12-25T00:00:00Z'))
+  assert.equal(parseSince('2025-06-01T00:00:00Z', NOW), Date.parse('2025-06-01T00:00:00Z'))
+  assert.throws(() => parseSince('yesterday', NOW), { code: 'USAGE', hint: /7d/ })
 })
 
 describe('bareId', () => {

@@ -237,7 +237,25 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 
 /** An instant, or a span from now such as `90m` or `7d`. Instants are judged where all facts are. */
 export function parseExpiry(text: string, now: number): string {
+  const span = parseSpan(text)
+  return span === undefined ? text : new Date(now + span).toISOString()
+}
+
+/**
+ * An instant, or a span before now.
+ *
+ * @returns milliseconds since 1970
+ */
+export function parseSince(text: string, now: number): number {
+  const span = parseSpan(text)
+  const at = span === undefined ? Date.parse(text) : now - span
+  if (Number.isNaN(at))
+    throw usageError(`\`${text}\` is no instant and no span`, 'write as in `7d` or `2026-01-31T00:00:00Z`')
+  return at
+}
+
+/** In milliseconds. */
+function parseSpan(text: string): number | undefined {
   const groups = SPAN.exec(text)?.groups
-  if (groups === undefined) return text
-  return new Date(now + Number(groups['amount']) * (UNIT_MS[groups['unit'] ?? ''] ?? 0)).toISOString()
+  return groups && Number(groups['amount']) * (UNIT_MS[groups['unit'] ?? ''] ?? 0)
 }

@@ -37,7 +37,7 @@ const REFERENCE = [
     'preview change',
   ],
   'import export test rules journal watch backup restore doctor'.split(' '),
-  ['config check', 'config schema'],
+  ['config check', 'config schema', 'journal unused'],
 ].flat()
 
 describe('help', () => {
