@@ -6,7 +6,7 @@ const DEPTH_MAX = 8
 
 /** The example that a schema gives, else one made of what it requires. */
 export function exampleOf(schema: JsonSchema, document: OpenApi, depth = 0): unknown {
-  const whole = resolve(schema, document)
+  const whole = referredBy(schema, document)
   const { examples, enum: values, type, properties = {}, required = [], items } = whole as Readable
   if (examples?.[0] !== undefined) return examples[0]
   if ('const' in whole) return whole['const']
@@ -34,7 +34,8 @@ interface Readable {
 
 const SIMPLE: Readonly<Record<string, unknown>> = { string: '', integer: 0, number: 0, boolean: false }
 
-function resolve(schema: JsonSchema, { components }: OpenApi): JsonSchema {
+/** The schema itself, or the one it refers to. */
+export function referredBy(schema: JsonSchema, { components }: OpenApi): JsonSchema {
   const { $ref } = schema
   if (typeof $ref !== 'string') return schema
   return components.schemas[$ref.slice($ref.lastIndexOf('/') + 1)] ?? {}

@@ -40,6 +40,16 @@ describe('the page as HTML', () => {
     for (const [, target = ''] of page.matchAll(/href="#([^"]+)"/g)) assert.ok(ids.includes(target), target)
   })
 
+  test('shows the fields of a body where the operation stands', () => {
+    const page = renderPage(readOpenApi())
+    const operation = page.slice(
+      page.indexOf('<article id="createGrant"'),
+      page.indexOf('<article id="listGrants"'),
+    )
+    for (const field of ['holder', 'permission', 'expiresAt'])
+      assert.match(operation, new RegExp(`<code>${field}</code>`))
+  })
+
   test('names no other host', async (t) => {
     const { call } = await serve(t)
     const { text, headers } = await call('GET', '/docs')

@@ -4,7 +4,7 @@ import type { OpenApi } from '../openapi/document.ts'
 import type { Operation, Parameter } from '../openapi/operation.ts'
 import type { Reference, Response } from '../openapi/responses.ts'
 import type { JsonSchema } from '../openapi/schemas.ts'
-import { exampleOf } from './example.ts'
+import { exampleOf, referredBy } from './example.ts'
 import { Html, html, prose } from './html.ts'
 import { fieldOf, fieldsOf, typeOf } from './schema.ts'
 
@@ -143,11 +143,7 @@ function renderOperation({ method, path, operation }: Entry, document: OpenApi):
     </h3>
     <p>${prose(summary)}${operation.security === undefined ? undefined : ' (open to anyone)'}</p>
     ${parameters.length === 0 ? undefined : renderParameters(parameters)}
-    ${
-      body &&
-      html`<h4>Body</h4>
-        <p>${typeOf(body)}</p>`
-    }
+    ${body && renderBody(body, document)}
     <h4>Answers</h4>
     ${renderResponses(operation.responses, document)}
     ${renderTry({ method, path, operation }, parameters, body, document)}
@@ -166,6 +162,13 @@ function renderParameters(parameters: readonly Parameter[]): Html {
         ),
       )}
     </dl>`
+}
+
+/** Its fields stand here too, so that nobody has to jump to read them. */
+function renderBody(schema: JsonSchema, document: OpenApi): Html {
+  return html`<h4>Body</h4>
+    <p>${typeOf(schema)}</p>
+    ${fieldsOf(referredBy(schema, document))}`
 }
 
 function renderResponses(responses: Operation['responses'], document: OpenApi): Html {
