@@ -8,6 +8,8 @@ const [path, round] = process.argv.slice(2) as [string, string]
 const holdMsMax = Number(round.split('.').at(-1)) % 2 === 0 ? 0 : Infinity
 const live = openLive({ store: await openSqliteStore({ path }), holdMsMax })
 if (live.engine.fact({ kind: 'group', id: 'crew' }) === undefined) await live.change(BASICS)
+// The thread is there by then, and takes no time of what follows.
+await live.change([{ add: { kind: 'user', id: `begin-${round}` } }], { reason: `begin-${round}` })
 process.stdout.write('open\n')
 await Promise.all(Array.from({ length: CALLERS }, (_, caller) => callOnAndOn(caller)))
 
