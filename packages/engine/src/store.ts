@@ -9,6 +9,22 @@ export interface JournalEntry extends Commit {
   readonly hash: string
 }
 
+/**
+ * What a request was answered, kept so that it is answered the same when it comes again. Stores keep the last
+ * 100,000 for a day.
+ */
+export interface Receipt {
+  /** Who sent it, as a party string. */
+  readonly caller: string
+  /** The caller's own name for it. */
+  readonly key: string
+  /** Tells it from another request under the same key. */
+  readonly digest: string
+  readonly answer: string
+  /** Milliseconds since 1970, UTC. */
+  readonly time: number
+}
+
 /** Facts of one kind that lie beside each other in the order of their keys. */
 export interface Stretch {
   readonly facts: readonly Fact[]
@@ -46,9 +62,10 @@ export interface Store {
    * be answered between the index changing and the disk agreeing.
    *
    * @param commits - revisions follow on `revision` without a gap
+   * @param receipts - kept in the same transaction, each in the place of an earlier one of its caller and key
    * @throws {StoreError} and then nothing of them was kept
    */
-  commit(commits: readonly Commit[]): void
+  commit(commits: readonly Commit[], receipts?: readonly Receipt[]): void
 
   /**
    * The same in another thread, while this one goes on; a store that cannot has no such method. One group at a time,
@@ -56,7 +73,10 @@ export interface Store {
    * and `stretch` say what they said before, even when the disk already knows better: whoever is called back brings
    * everything else up to it in the same turn.
    */
-  commitAside?(commits: readonly Commit[], done: CommitDone): void
+  commitAside?(commits: readonly Commit[], done: CommitDone, receipts?: readonly Receipt[]): void
+
+  /** The receipt of this caller and key, undefined when there is none, or no longer. */
+  receipt(caller: string, key: string): Receipt | undefined
 
   /** The revision of the last commit that touched this fact, 0 when none did. */
   changedAt(key: FactKey): number

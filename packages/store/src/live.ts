@@ -15,6 +15,7 @@ import {
   type FactKind,
   type JournalEntry,
   type KeyParts,
+  type Receipt,
   type Staged,
   type Store,
   type StoreSize,
@@ -23,6 +24,7 @@ import {
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { closedError } from './errors.ts'
 import { nameOf } from './keys.ts'
+import { RECEIPT_MS } from './receipts.ts'
 
 export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | 'now'> {
   /** Belongs to the live engine from now on, which closes it. */
@@ -37,6 +39,19 @@ export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | '
 
 /** The questions of an engine, without what would change it behind the store's back. */
 export type Questions = Omit<Engine, 'apply' | 'stage'>
+
+export interface ChangingOptions extends Omit<ChangeOptions, 'changedAt'> {
+  /** Keeps an answer with the change, in the same transaction. */
+  readonly receipt?: ReceiptWish
+}
+
+export interface ReceiptWish extends Pick<Receipt, 'caller' | 'key' | 'digest'> {
+  /**
+   * Called when the change is sure to be made if the disk allows it, and the engine shows it already. What it throws
+   * refuses the change.
+   */
+  readonly answer: (changed: Changed) => string
+}
 
 export interface Changed {
   /** The revision at which the change is visible; of a change that changed nothing, the one it was seen at. */
@@ -72,7 +87,7 @@ export interface Live {
    *
    * @throws what the engine's `stage` throws, and {StoreError}: then nothing of it was kept
    */
-  change(changes: readonly Change[], options?: Omit<ChangeOptions, 'changedAt'>): Promise<Changed>
+  change(changes: readonly Change[], options?: ChangingOptions): Promise<Changed>
 
   /**
    * Every entry after `from`, in order, none twice and none left out; then each one as it becomes durable. Ends when
@@ -84,6 +99,9 @@ export interface Live {
 
   /** Entries with `from < revision <= to`, read lazily. */
   journal(range?: JournalRange): Iterable<JournalEntry>
+
+  /** What a request was answered that came with a key before, if that is not too long ago. */
+  receipt(caller: string, key: string): Receipt | undefined
 
   /** Facts in the order of their keys, as `Store.stretch` gives them: what they were at the engine's revision. */
   stretch(kind: FactKind, from: KeyParts, count: number): Stretch
@@ -144,12 +162,12 @@ export function openLive({ store, holdMsMax = HOLD_MS_MAX, ...options }: LiveOpt
     retired: store.loadRetired(),
     revision: store.revision,
   })
-  return new LiveEngine(store, engine, holdMsMax)
+  return new LiveEngine(store, engine, holdMsMax, options.now ?? Date.now)
 }
 
 interface Waiting {
   readonly changes: readonly Change[]
-  readonly options: ChangeOptions
+  readonly options: ChangingOptions
   resolve(changed: Changed): void
   reject(reason: unknown): void
 }
@@ -166,6 +184,7 @@ interface Group {
 interface Member {
   readonly waiting: Waiting
   readonly staged: Staged
+  readonly receipt: Receipt | undefined
 }
 
 class LiveEngine implements Live {
@@ -178,6 +197,7 @@ class LiveEngine implements Live {
   /** How long commits took of late, in milliseconds. */
   #commitMs = 0
   readonly #holdMsMax: number
+  readonly #now: () => number
   #closing: Promise<void> | undefined
   /** Why the index may no longer be what the store holds. */
   #broken: unknown
@@ -187,10 +207,11 @@ class LiveEngine implements Live {
   /** Settles with the next group, or when there will be none. */
   #next = Promise.withResolvers<void>()
 
-  constructor(store: Store, engine: Engine, holdMsMax: number) {
+  constructor(store: Store, engine: Engine, holdMsMax: number, now: () => number) {
     this.#store = store
     this.#engine = engine
     this.#holdMsMax = holdMsMax
+    this.#now = now
   }
 
   get engine(): Questions {
@@ -221,7 +242,7 @@ class LiveEngine implements Live {
     return () => this.#commitListeners.delete(listener)
   }
 
-  change(changes: readonly Change[], options: ChangeOptions = {}): Promise<Changed> {
+  change(changes: readonly Change[], options: ChangingOptions = {}): Promise<Changed> {
     return new Promise((resolve, reject) => {
       this.#assertOpen()
       this.#queue.push({ changes, options, resolve, reject })
@@ -242,6 +263,11 @@ class LiveEngine implements Live {
     assertRevision('from', from)
     assertRevision('to', to)
     return this.#store.journal(from, to, isNewestFirst)
+  }
+
+  receipt(caller: string, key: string): Receipt | undefined {
+    const receipt = this.#store.receipt(caller, key)
+    return receipt !== undefined && this.#now() - receipt.time < RECEIPT_MS ? receipt : undefined
   }
 
   stretch(kind: FactKind, from: KeyParts, count: number): Stretch {
@@ -307,16 +333,17 @@ class LiveEngine implements Live {
   #flush(): void {
     const group = this.#stageGroup()
     const commits = group.members.flatMap(({ staged }) => staged.commit ?? [])
-    if (commits.length === 0) answer(group)
+    const receipts = group.members.flatMap(({ receipt }) => receipt ?? [])
+    if (commits.length === 0 && receipts.length === 0) answer(group)
     else if (this.#store.commitAside !== undefined && this.#commitMs >= this.#holdMsMax) {
-      this.#commitAside(group, commits)
-    } else this.#commitHere(group, commits)
+      this.#commitAside(group, commits, receipts)
+    } else this.#commitHere(group, commits, receipts)
   }
 
-  #commitHere(group: Group, commits: readonly Commit[]): void {
+  #commitHere(group: Group, commits: readonly Commit[], receipts: readonly Receipt[]): void {
     const start = performance.now()
     try {
-      this.#store.commit(commits)
+      this.#store.commit(commits, receipts)
     } catch (error) {
       this.#noteCommit(commits.length, performance.now() - start, error)
       this.#undo(group)
@@ -329,7 +356,7 @@ class LiveEngine implements Live {
   }
 
   /** Takes the group out of the index for as long as the disk takes: questions see what is durable, and nothing else. */
-  #commitAside(group: Group, commits: readonly Commit[]): void {
+  #commitAside(group: Group, commits: readonly Commit[], receipts: readonly Receipt[]): void {
     this.#undo(group)
     const { promise, resolve } = Promise.withResolvers<void>()
     const done: CommitDone = (error, ms) => {
@@ -342,7 +369,7 @@ class LiveEngine implements Live {
     this.#underWay = promise
     try {
       this.#assertWhole()
-      this.#store.commitAside!(commits, done)
+      this.#store.commitAside!(commits, done, receipts)
     } catch (error) {
       done(error as Error, 0)
     }
@@ -386,10 +413,22 @@ class LiveEngine implements Live {
       assertKeepable(waiting.options)
       const changedAt = (key: FactKey) => lastStaged(group, key) ?? this.#store.changedAt(key)
       const staged = this.#engine.stage(waiting.changes, { ...waiting.options, changedAt })
-      group.members.push({ waiting, staged })
+      group.members.push({ waiting, staged, receipt: this.#receiptOf(waiting.options, staged) })
       group.effects += staged.commit?.effects.length ?? 0
     } catch (reason) {
       group.refused.push({ waiting, reason })
+    }
+  }
+
+  #receiptOf({ receipt }: ChangingOptions, staged: Staged): Receipt | undefined {
+    if (receipt === undefined) return undefined
+    const { caller, key, digest } = receipt
+    const { revision, results } = staged
+    try {
+      return { caller, key, digest, answer: receipt.answer({ revision, results }), time: this.#now() }
+    } catch (error) {
+      staged.undo()
+      throw error
     }
   }
 

@@ -4,7 +4,7 @@ import { verifyJournal, type Verification, type VerifyOptions } from './journal.
 import { nameOf, RETIRING } from './keys.ts'
 
 /** What can be read of a store by who may not change it. */
-export type StoreReader = Omit<Store, 'commit' | 'stretch'>
+export type StoreReader = Omit<Store, 'commit' | 'stretch' | 'receipt'>
 
 export interface VerifyStoreOptions extends VerifyOptions {
   /** How many keys the store holds, removed ones included, where it can count them: none may be unknown. */

@@ -220,6 +220,7 @@ function through(live: Live): Live {
     probe: live.probe.bind(live),
     size: live.size.bind(live),
     watchCommits: live.watchCommits.bind(live),
+    receipt: live.receipt.bind(live),
     close: live.close.bind(live),
   }
 }

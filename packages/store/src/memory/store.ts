@@ -7,12 +7,14 @@ import {
   type FactKind,
   type JournalEntry,
   type KeyParts,
+  type Receipt,
   type Store,
   type Stretch,
 } from '@castellan/engine'
 import { closedError } from '../errors.ts'
 import { chainCommits, GENESIS } from '../journal.ts'
 import { compareParts, kindNumber, nameOf, RETIRING } from '../keys.ts'
+import { RECEIPT_MS, RECEIPTS_MAX } from '../receipts.ts'
 
 /** A store that lives as long as its process: for tests, for trying things out, and as the plain model of the others. */
 export function openMemoryStore(): Store {
@@ -22,6 +24,8 @@ export function openMemoryStore(): Store {
 class MemoryStore implements Store {
   readonly #records = new Map<string, Kept>()
   readonly #entries: JournalEntry[] = []
+  /** Those kept last at the end. */
+  readonly #receipts = new Map<string, Receipt>()
   #isClosed = false
 
   get revision(): number {
@@ -56,7 +60,7 @@ class MemoryStore implements Store {
     }
   }
 
-  commit(commits: readonly Commit[]): void {
+  commit(commits: readonly Commit[], receipts: readonly Receipt[] = []): void {
     this.#assertOpen()
     // Whatever can fail comes first: after it, nothing does, and so it is all or none.
     const chained = chainCommits(this, commits)
@@ -68,6 +72,12 @@ class MemoryStore implements Store {
         this.#records.set(nameOf(key), { key, fact: after ?? undefined, revision })
       }
     }
+    for (const receipt of receipts) this.#keep(receipt)
+  }
+
+  receipt(caller: string, key: string): Receipt | undefined {
+    this.#assertOpen()
+    return this.#receipts.get(JSON.stringify([caller, key]))
   }
 
   changedAt(key: FactKey): number {
@@ -83,6 +93,16 @@ class MemoryStore implements Store {
 
   close(): void {
     this.#isClosed = true
+  }
+
+  #keep(receipt: Receipt): void {
+    const name = JSON.stringify([receipt.caller, receipt.key])
+    this.#receipts.delete(name)
+    this.#receipts.set(name, receipt)
+    for (const [oldest, { time }] of this.#receipts) {
+      if (this.#receipts.size <= RECEIPTS_MAX && time >= receipt.time - RECEIPT_MS) return
+      this.#receipts.delete(oldest)
+    }
   }
 
   #sorted(): Kept[] {

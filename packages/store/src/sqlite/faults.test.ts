@@ -185,7 +185,7 @@ describe('a file that is not ours to open', () => {
       make: (path) =>
         withSqlite(
           path,
-          'PRAGMA application_id = 0x6373746c; PRAGMA user_version = 2; CREATE TABLE facts (y)',
+          'PRAGMA application_id = 0x6373746c; PRAGMA user_version = 99; CREATE TABLE facts (y)',
         ),
       code: 'STORE_NEWER',
     },
@@ -213,7 +213,7 @@ describe('a file that is not ours to open', () => {
     await leaveInAHurry(path)
     // A header written to the log alone: whoever tidied up would bring it into the database.
     const database = new DatabaseSync(path)
-    database.exec('PRAGMA user_version = 2')
+    database.exec('PRAGMA user_version = 99')
     const [db, wal] = [readFileSync(path), readFileSync(`${path}-wal`)]
     database.close()
     writeFileSync(path, db)

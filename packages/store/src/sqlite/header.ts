@@ -5,7 +5,9 @@ import type { Database } from './database.ts'
 /** `cstl`, in the header of every database of ours. */
 export const APPLICATION_ID = 0x6373746c
 /** How many migrations made the schema. Written with them in one transaction. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
+/** The oldest schema whose facts and journal are read as they are: what came later does not concern them. */
+export const READABLE_VERSION = 1
 
 /**
  * Refuses what is not ours to read, before anything is written.

@@ -4,7 +4,7 @@ import { closedError, corruptError } from '../errors.ts'
 import type { JournalPosition, Verification, VerifyOptions } from '../journal.ts'
 import { verifyStore, type StoreReader } from '../verify.ts'
 import { Database, missingError } from './database.ts'
-import { checkHeader, SCHEMA_VERSION } from './header.ts'
+import { checkHeader, READABLE_VERSION } from './header.ts'
 import { resolveFile } from './paths.ts'
 import { Reading } from './reading.ts'
 
@@ -29,7 +29,7 @@ export function openSqliteReader({ path }: { readonly path: string }): SqliteRea
   try {
     // The first read fixes the moment; everything after it sees the same.
     database.exec('BEGIN')
-    if (checkHeader(database) < SCHEMA_VERSION) throw olderError(file)
+    if (checkHeader(database) < READABLE_VERSION) throw olderError(file)
     return new Reader(database)
   } catch (error) {
     database.close()

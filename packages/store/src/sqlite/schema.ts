@@ -74,4 +74,18 @@ const MIGRATIONS: readonly ((schema: Transaction<unknown>['schema']) => Promise<
       .modifyEnd(sql`strict`)
       .execute()
   },
+  async function receipts(schema) {
+    await schema
+      .createTable('receipts')
+      // Grows with each: the lowest is the oldest.
+      .addColumn('number', 'integer', (column) => column.primaryKey())
+      .addColumn('caller', 'text', (column) => column.notNull())
+      .addColumn('key', 'text', (column) => column.notNull())
+      .addColumn('digest', 'text', (column) => column.notNull())
+      .addColumn('answer', 'text', (column) => column.notNull())
+      .addColumn('time', 'real', (column) => column.notNull())
+      .modifyEnd(sql`strict`)
+      .execute()
+    await schema.createIndex('receipts_key').unique().on('receipts').columns(['caller', 'key']).execute()
+  },
 ]

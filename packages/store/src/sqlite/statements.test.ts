@@ -33,6 +33,7 @@ const PLANS: Readonly<Record<string, RegExp>> = {
   facts: /SEARCH facts USING PRIMARY KEY \(kind=\? AND \(k1,k2,k3\)>\(\?,\?,\?\)\)/,
   places: /SEARCH facts USING PRIMARY KEY \(kind=\? AND \(k1,k2,k3\)>\(\?,\?,\?\)\)/,
   removed: /SEARCH facts USING INDEX facts_removed \(kind=\? AND k1>\?\)/,
+  receipt: /SEARCH receipts USING INDEX receipts_key \(caller=\? AND key=\?\)/,
   entries: /SEARCH journal USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/,
   entriesBack: /SEARCH journal USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/,
   last: /SEARCH journal USING INTEGER PRIMARY KEY \(rowid=\?\)/,

@@ -7,6 +7,13 @@ export const STATEMENTS = {
     ON CONFLICT (kind, k1, k2, k3) DO UPDATE SET body = excluded.body, revision = excluded.revision`,
   putEntry: `INSERT INTO journal (revision, time, actor, reason, effects, previous, hash)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  // In the place of an earlier one, and the last in the row again.
+  putReceipt: 'INSERT OR REPLACE INTO receipts (caller, key, digest, answer, time) VALUES (?, ?, ?, ?, ?)',
+  // Ten at a time, while each commit adds few: what is over goes faster than new ones come.
+  dropOldReceipts: `DELETE FROM receipts
+    WHERE number < (SELECT min(number) FROM receipts) + 10 AND time < ?`,
+  dropSurplusReceipts: `DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?`,
+  receipt: 'SELECT digest, answer, time FROM receipts WHERE caller = ? AND key = ?',
   changedAt: 'SELECT revision FROM facts WHERE kind = ? AND k1 = ? AND k2 = ? AND k3 = ?',
   facts: `SELECT k1, k2, k3, body FROM facts
     WHERE kind = ? AND (k1, k2, k3) > (?, ?, ?) AND body IS NOT NULL ORDER BY k1, k2, k3 LIMIT ?`,

@@ -9,7 +9,7 @@ import { openLive } from '../live.ts'
 import { Script, testStore } from '../suite/index.ts'
 import { verifyStore } from '../verify.ts'
 import { Database } from './database.ts'
-import { openSqliteReader, openSqliteStore } from './index.ts'
+import { openSqliteReader, openSqliteStore, restore } from './index.ts'
 import { configure } from './store.ts'
 
 testStore('sqlite', () => {
@@ -92,6 +92,65 @@ describe('the write-ahead log', () => {
     assert.ok(statSync(`${path}-wal`).size < LOG_BYTES_MAX, `${statSync(`${path}-wal`).size} bytes`)
     assert.equal((await follower.next()).value?.revision, 2)
     await live.close()
+  })
+})
+
+test('a receipt is forgotten a day later', async () => {
+  using folder = makeFolder()
+  const clock = { now: 1_000 }
+  const store = await openSqliteStore({ path: join(folder.path, 'castellan.db') })
+  const live = openLive({ store, now: () => clock.now })
+  const receipt = { caller: 'token:t', key: 'k', digest: 'd', answer: () => 'a' }
+  await live.change([{ add: { kind: 'user', id: 'ann' } }], { receipt })
+  clock.now += 86_399_999
+  assert.equal(live.receipt('token:t', 'k')?.answer, 'a')
+  clock.now += 1
+  assert.equal(live.receipt('token:t', 'k'), undefined)
+  await live.close()
+})
+
+describe('a database of the first schema', () => {
+  /** As it was before there were receipts. */
+  async function makeFirst(path: string): Promise<string> {
+    const store = await openSqliteStore({ path })
+    const script = new Script()
+    store.commit([script.add({ kind: 'user', id: 'ann' }), script.add({ kind: 'user', id: 'ben' })])
+    const { head } = store
+    store.close()
+    const database = new Database(path)
+    database.exec('DROP TABLE receipts; PRAGMA user_version = 1')
+    database.close()
+    return head
+  }
+
+  test('is read as it is', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    const head = await makeFirst(path)
+    const reader = openSqliteReader({ path })
+    assert.deepEqual(reader.verify(), { ok: true, revision: 2, head })
+    reader.close()
+  })
+
+  test('is renewed when it is opened for writing, with all that it holds', async () => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'castellan.db')
+    const head = await makeFirst(path)
+    const store = await openSqliteStore({ path })
+    assert.deepEqual(verifyStore(store), { ok: true, revision: 2, head })
+    store.commit([], [{ caller: 'token:t', key: 'k', digest: 'd', answer: 'a', time: 1 }])
+    assert.equal(store.receipt('token:t', 'k')?.answer, 'a')
+    store.close()
+  })
+
+  test('is restored from a backup', async () => {
+    using folder = makeFolder()
+    const [old, path] = [join(folder.path, 'old.db'), join(folder.path, 'castellan.db')]
+    const head = await makeFirst(old)
+    assert.deepEqual(await restore(old, path), { revision: 2, head })
+    const store = await openSqliteStore({ path })
+    assert.equal(store.receipt('token:t', 'k'), undefined)
+    store.close()
   })
 })
 

@@ -10,6 +10,7 @@ import {
   type FactKind,
   type JournalEntry,
   type KeyParts,
+  type Receipt,
   type Store,
   type StoreSize,
   type Stretch,
@@ -17,11 +18,12 @@ import {
 import { closedError, corruptError } from '../errors.ts'
 import { chainCommits, type JournalPosition } from '../journal.ts'
 import { Aside, type Outcome } from './aside.ts'
-import { Database, hasLog, missingError } from './database.ts'
-import { checkHeader, SCHEMA_VERSION } from './header.ts'
+import { Database, hasLog, missingError, type Statement } from './database.ts'
+import { checkHeader, READABLE_VERSION, SCHEMA_VERSION } from './header.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import { resolveFile, syncFolder } from './paths.ts'
 import { Reading, withoutCommits } from './reading.ts'
+import { STATEMENTS } from './statements.ts'
 import { rowsOf, Writing, type Rows } from './writing.ts'
 
 export interface SqliteStoreOptions {
@@ -72,7 +74,7 @@ function inspect(file: string): void {
   }
   const database = new Database(file, { readOnly: true })
   try {
-    if (checkHeader(database) === SCHEMA_VERSION) new Reading(database).checkedLast()
+    if (checkHeader(database) >= READABLE_VERSION) new Reading(database).checkedLast()
   } finally {
     database.close()
   }
@@ -154,6 +156,7 @@ class Writer implements SqliteStore {
   readonly #reading: Reading
   readonly #writing: Writing
   readonly #aside: Aside
+  readonly #receipt: Statement
   #last: JournalPosition
   /** The group that is with the other thread: on the disk already or not. */
   #underWay: readonly Commit[] | undefined
@@ -166,6 +169,7 @@ class Writer implements SqliteStore {
     this.#reading = new Reading(database)
     this.#writing = new Writing(database)
     this.#aside = aside
+    this.#receipt = database.prepare(STATEMENTS.receipt)
     this.#last = this.#reading.checkedLast()
   }
 
@@ -193,18 +197,18 @@ class Writer implements SqliteStore {
     return this.#reading.retired(this.#unchanged())
   }
 
-  commit(commits: readonly Commit[]): void {
+  commit(commits: readonly Commit[], receipts: readonly Receipt[] = []): void {
     this.#assertOpen()
     invariant(this.#underWay === undefined, 'a group is committed while another is under way')
-    const { rows, last } = this.#chain(commits)
-    if (commits.length === 0) return
+    const { rows, last } = this.#chain(commits, receipts)
+    if (commits.length === 0 && receipts.length === 0) return
     this.#writing.commit(rows)
     this.#last = last
   }
 
-  commitAside(commits: readonly Commit[], done: CommitDone): void {
+  commitAside(commits: readonly Commit[], done: CommitDone, receipts: readonly Receipt[] = []): void {
     this.#assertOpen()
-    const { rows, last } = this.#chain(commits)
+    const { rows, last } = this.#chain(commits, receipts)
     this.#aside.commit(rows, (outcome) => {
       this.#underWay = undefined
       const error = this.#errorOf(outcome, rows, last)
@@ -212,6 +216,14 @@ class Writer implements SqliteStore {
       done(error, outcome.kind === 'lost' ? 0 : outcome.ms)
     })
     this.#underWay = commits
+  }
+
+  receipt(caller: string, key: string): Receipt | undefined {
+    this.#assertOpen()
+    const row = this.#database.guard(() => this.#receipt.get(caller, key))
+    if (row === undefined) return undefined
+    const [digest, answer, time] = row as readonly [string, string, number]
+    return { caller, key, digest, answer, time }
   }
 
   changedAt(key: FactKey): number {
@@ -255,11 +267,11 @@ class Writer implements SqliteStore {
     this.#lock.release()
   }
 
-  #chain(commits: readonly Commit[]): { rows: Rows; last: JournalPosition } {
+  #chain(commits: readonly Commit[], receipts: readonly Receipt[]): { rows: Rows; last: JournalPosition } {
     const chained = chainCommits(this.#last, commits)
     const end = chained.at(-1)
     const last = end === undefined ? this.#last : { revision: end.commit.revision, head: end.hash }
-    return { rows: rowsOf(chained), last }
+    return { rows: rowsOf(chained, receipts), last }
   }
 
   /** A thread that ended left its group whole or not there: SQLite shows nobody what is not on the disk. */
@@ -267,7 +279,8 @@ class Writer implements SqliteStore {
     if (outcome.kind === 'durable') return undefined
     if (outcome.kind === 'refused') return outcome.error
     try {
-      if (this.#reading.last().head !== last.head) this.#writing.commit(rows)
+      // Receipts alone leave no trace in the journal, and can be written twice.
+      if (rows.entries.length === 0 || this.#reading.last().head !== last.head) this.#writing.commit(rows)
       return undefined
     } catch (error) {
       return error as Error

@@ -7,9 +7,10 @@ import {
   type CommitDone,
   type Fact,
   type JournalEntry,
+  type Receipt,
   type Store,
 } from '@castellan/engine'
-import { openLive, type Live } from '../live.ts'
+import { openLive, type Changed, type Live } from '../live.ts'
 import { verifyStore } from '../verify.ts'
 import type { StorePlace } from './store.ts'
 
@@ -50,6 +51,67 @@ function testCommitting(
       assert.equal(live.engine.check('user:bob', 'a:1:deeper'), true)
       await live.change([{ remove: GRANT }])
       assert.equal(live.engine.check('user:bob', 'a:1'), false)
+    })
+
+    within('keeps an answer with the change, made of what the change leads to', async (live) => {
+      await live.change(BASICS)
+      const wish = (key: string, answer: (changed: Changed) => string) => ({
+        receipt: { caller: 'token:t', key, digest: 'd', answer },
+      })
+      assert.equal(live.receipt('token:t', 'k'), undefined)
+      const { revision } = await live.change(
+        [{ add: user('zoe') }],
+        wish('k', (changed) =>
+          JSON.stringify([changed, live.engine.revision, live.engine.fact({ kind: 'user', id: 'zoe' })]),
+        ),
+      )
+      const { answer, digest } = live.receipt('token:t', 'k')!
+      assert.equal(digest, 'd')
+      assert.deepEqual(JSON.parse(answer), [
+        { revision, results: [{ outcome: 'added' }] },
+        revision,
+        { kind: 'user', id: 'zoe' },
+      ])
+      // What changes nothing is answered too.
+      await live.change(
+        [{ add: user('zoe') }],
+        wish('same', ({ results }) => String(results[0]?.outcome)),
+      )
+      assert.equal(live.receipt('token:t', 'same')?.answer, 'unchanged')
+      assert.equal(live.engine.revision, revision)
+    })
+
+    within('keeps no answer of a change that was not made', async (live, probe) => {
+      await live.change(BASICS)
+      const wish = (key: string, answer = () => key) => ({
+        receipt: { caller: 'token:t', key, digest: 'd', answer },
+      })
+      const refusal = new Error('not like this')
+      const refuse = () => {
+        throw refusal
+      }
+      const outcomes = await Promise.allSettled([
+        live.change([{ add: user('one') }], wish('one')),
+        live.change([{ add: user('two') }], wish('two', refuse)),
+        live.change([{ add: { kind: 'group', id: 'g', owner: 'user:nobody' } }], wish('three')),
+        live.change([{ add: user('four') }], wish('four')),
+      ])
+      assert.deepEqual(outcomes.map(codeOf), ['ok', String(refusal), 'REFERENCE_UNKNOWN', 'ok'])
+      assert.deepEqual(
+        ['one', 'two', 'three', 'four'].map((key) => live.receipt('token:t', key)?.answer),
+        ['one', undefined, undefined, 'four'],
+      )
+      assert.equal(live.engine.fact({ kind: 'user', id: 'two' }), undefined)
+      probe.beforeCommit = () => {
+        throw new StoreError('STORE_FULL', 'full', 'make room')
+      }
+      await assert.rejects(live.change([{ add: user('five') }], wish('five')), { code: 'STORE_FULL' })
+      await assert.rejects(live.change([{ add: user('one') }], wish('six')), { code: 'STORE_FULL' })
+      assert.deepEqual(
+        [live.receipt('token:t', 'five'), live.receipt('token:t', 'six')],
+        [undefined, undefined],
+      )
+      assertAgree(live, probe)
     })
 
     within('has nothing in the index that is not durable', async (live, probe) => {
@@ -482,6 +544,7 @@ class Probe implements Store {
   #nextGroup = Promise.withResolvers<void>()
   readonly #store: Store
   #commits: readonly Commit[] = []
+  #receipts: readonly Receipt[] = []
 
   constructor(store: Store) {
     this.#store = store
@@ -495,22 +558,24 @@ class Probe implements Store {
     return this.#store.head
   }
 
-  commit(commits: readonly Commit[]): void {
+  commit(commits: readonly Commit[], receipts: readonly Receipt[] = []): void {
     this.#commits = commits
+    this.#receipts = receipts
     this.beforeCommit?.()
     this.commitAnyway()
     this.groups.push(commits.length)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.msAtLeast)
   }
 
-  commitAside(commits: readonly Commit[], done: CommitDone): void {
+  commitAside(commits: readonly Commit[], done: CommitDone, receipts: readonly Receipt[] = []): void {
     this.#commits = commits
+    this.#receipts = receipts
     this.asides++
     this.beforeCommit?.()
     this.groups.push(commits.length)
     const store = this.#store
     const counted: CommitDone = (error, ms) => done(error, Math.max(ms, this.msAtLeast))
-    if (store.commitAside !== undefined) store.commitAside(commits, counted)
+    if (store.commitAside !== undefined) store.commitAside(commits, counted, receipts)
     else {
       setImmediate(() => {
         this.commitAnyway()
@@ -527,7 +592,7 @@ class Probe implements Store {
   }
 
   commitAnyway(): void {
-    this.#store.commit(this.#commits)
+    this.#store.commit(this.#commits, this.#receipts)
   }
 
   load(): ReturnType<Store['load']> {
@@ -540,6 +605,10 @@ class Probe implements Store {
 
   loadRetired(): ReturnType<Store['loadRetired']> {
     return this.#store.loadRetired()
+  }
+
+  receipt(...args: Parameters<Store['receipt']>): ReturnType<Store['receipt']> {
+    return this.#store.receipt(...args)
   }
 
   changedAt(...args: Parameters<Store['changedAt']>): number {

@@ -8,6 +8,7 @@ import {
   type Fact,
   type FactKey,
   type KeyParts,
+  type Receipt,
   type Store,
   type Stretch,
 } from '@castellan/engine'
@@ -415,6 +416,62 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
       assert.deepEqual(look().flat(), inOrder(script.facts()).map(plain))
     })
 
+    within(
+      'keeps receipts with the commits of their group, or alone, one for each caller and key',
+      async (store) => {
+        const script = new Script()
+        assert.equal(store.receipt('token:a', 'k'), undefined)
+        store.commit(
+          [script.add(user('a'))],
+          [receipt('token:a', 'k', 1), receipt('token:a', '__proto__', 1)],
+        )
+        store.commit([], [receipt('token:b', 'k', 2), receipt('token:a"', '","k', 2)])
+        assert.deepEqual([store.revision, [...store.journal(0)].length], [1, 1])
+        const keys = [
+          ['token:a', 'k', 1],
+          ['token:a', '__proto__', 1],
+          ['token:b', 'k', 2],
+          ['token:a"', '","k', 2],
+        ] as const
+        for (const [caller, key, time] of keys)
+          assert.deepEqual(store.receipt(caller, key), receipt(caller, key, time))
+        for (const [caller, key] of [
+          ['token:a', 'K'],
+          ['token:c', 'k'],
+          ['', ''],
+        ] as const)
+          assert.equal(store.receipt(caller, key), undefined)
+        store.commit([], [receipt('token:a', 'k', 3)])
+        assert.equal(store.receipt('token:a', 'k')?.time, 3)
+        if (store.commitAside === undefined) return
+        await commitAside(store, [script.add(user('b'))], [receipt('token:a', 'aside', 4)])
+        await commitAside(store, [], [receipt('token:a', 'alone', 5)])
+        assert.deepEqual(
+          [store.receipt('token:a', 'aside')?.time, store.receipt('token:a', 'alone')?.time],
+          [4, 5],
+        )
+        assert.equal(store.revision, 2)
+      },
+    )
+
+    within('keeps as many receipts as it should and no more, and none for ever', (store) => {
+      const kept = (from: number, count: number, time: number) =>
+        Array.from({ length: count }, (_, i) => receipt('token:a', `k${from + i}`, time))
+      for (let i = 0; i < 10; i++) store.commit([], kept(i * 10_000, 10_000, 1))
+      store.commit([], [receipt('token:a', 'k0', 2), ...kept(100_000, 5, 2)])
+      // The first came again, and so is not among the oldest.
+      assert.equal(store.receipt('token:a', 'k0')?.time, 2)
+      assert.deepEqual(
+        ['k1', 'k5', 'k6', 'k99999', 'k100004'].map((key) => store.receipt('token:a', key)?.time),
+        [undefined, undefined, 1, 1, 2],
+      )
+      const day = 86_400_000
+      for (let i = 0; i < 3; i++) store.commit([], [receipt('token:a', `late${i}`, day + 2)])
+      // Two days later a few of the old ones go with each that comes.
+      assert.equal(store.receipt('token:a', 'k6'), undefined)
+      assert.equal(store.receipt('token:a', 'late2')?.time, day + 2)
+    })
+
     within('calls back about a group that it is closed over', (store) => {
       if (store.commitAside === undefined) return
       const answers: [unknown, number][] = []
@@ -435,6 +492,7 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
         () => store.changedAt({ kind: 'user', id: 'a' }),
         () => [...store.journal(0)],
         () => store.stretch('user', ['', '', ''], 1),
+        () => store.receipt('token:a', 'k'),
       ]
       for (const call of calls) assert.throws(call, { code: 'STORE_CLOSED' })
     })
@@ -442,13 +500,14 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
     within('holds after being opened again what it held before', async (store, place) => {
       if (!place.isDurable) return
       const script = randomScript(11, 300)
-      store.commit(script.commits)
+      store.commit(script.commits, [receipt('token:a', 'k', 1)])
       const { head } = store
       const entries = [...store.journal(0)].map(plain)
       store.close()
       const again = await place.open()
       try {
         assert.equal(again.head, head)
+        assert.deepEqual(again.receipt('token:a', 'k'), receipt('token:a', 'k', 1))
         assert.deepEqual([...again.journal(0)].map(plain), entries)
         assertEqualsScript(again, script)
         again.commit([script.add(user('after'))])
@@ -465,10 +524,14 @@ export function testStore(name: string, makePlace: () => StorePlace | Promise<St
 /** The head after one commit of all samples: whoever changes what is hashed breaks every journal there is. */
 const HEAD_OF_SAMPLES = '3b7451e68c175bdca5efa8b47d77067378dc322197544e57a2a09a13d69437d4'
 
-function commitAside(store: Store, group: readonly Commit[]): Promise<void> {
+function commitAside(store: Store, group: readonly Commit[], receipts?: readonly Receipt[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    store.commitAside!(group, (error) => (error === undefined ? resolve() : reject(error)))
+    store.commitAside!(group, (error) => (error === undefined ? resolve() : reject(error)), receipts)
   })
+}
+
+function receipt(caller: string, key: string, time: number): Receipt {
+  return { caller, key, digest: `digest of ${key}`, answer: JSON.stringify({ revision: time }), time }
 }
 
 function assertEqualsScript(store: Store, script: Script): void {
