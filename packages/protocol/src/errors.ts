@@ -17,6 +17,8 @@ export type EdgeCode =
   | 'MEMBER_UNKNOWN'
   | 'RESOURCE_UNKNOWN'
   | 'ID_TAKEN'
+  | 'KEY_REUSED'
+  | 'SECRET_SHOWN'
   | 'FOLLOWERS_FULL'
   | 'METHOD_NOT_ALLOWED'
   | 'REQUEST_TIMEOUT'
@@ -86,10 +88,12 @@ export const MEANINGS = {
   RESOURCE_UNKNOWN: { status: 404, title: 'no such resource' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'the route has no such method' },
   ID_TAKEN: { status: 409, title: 'it is there already' },
+  SECRET_SHOWN: { status: 409, title: 'the secret is not shown again' },
   REQUEST_TIMEOUT: { status: 408, title: 'the request took too long to arrive' },
   BODY_TOO_LARGE: { status: 413, title: 'the body is too large' },
   CONTENT_TYPE: { status: 415, title: 'the content type is not supported' },
   EXPECTATION_FAILED: { status: 417, title: 'the expectation cannot be met' },
+  KEY_REUSED: { status: 422, title: 'the idempotency key belongs to another request' },
   HEADERS_TOO_LARGE: { status: 431, title: 'the headers are too large' },
   RATE_LIMITED: { status: 429, title: 'too many requests' },
   INTERNAL: { status: 500, title: 'the server failed' },

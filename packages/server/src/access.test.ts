@@ -53,6 +53,9 @@ const NO_GRANT_ID = printGrantId({
 const ABOUT_ALICE = { actor: 'user:alice', permission: 'a:1:b' }
 const ABOUT_NOBODY = { actor: 'user:nobody', permission: 'a:1:b' }
 
+const [ALICE, NOBODY] = ['alice', 'nobody'].map((id) => ({ type: 'user', id }))
+const DOING = { resource: { type: 'a', id: '1' }, action: { name: 'b' } }
+
 const asked: Omit<Case, 'route'> = {
   body: ABOUT_ALICE,
   party: ['alice', 200],
@@ -90,6 +93,40 @@ const CASES: readonly Case[] = [
     route: 'POST /v1/permissions',
     body: { actor: 'user:alice' },
     absent: { body: { actor: 'user:no' } },
+  },
+  {
+    ...asked,
+    route: 'POST /access/v1/evaluation',
+    body: { subject: ALICE, ...DOING },
+    absent: { body: { subject: NOBODY, ...DOING } },
+  },
+  {
+    ...asked,
+    route: 'POST /access/v1/evaluations',
+    body: { subject: ALICE, evaluations: [DOING] },
+    // Each is answered for itself.
+    stranger: 200,
+    absent: { body: { subject: NOBODY, evaluations: [DOING] } },
+  },
+  {
+    ...asked,
+    route: 'POST /access/v1/search/resource',
+    body: { subject: ALICE, resource: { type: 'a' }, action: { name: 'b' } },
+    absent: { body: { subject: NOBODY, resource: { type: 'a' }, action: { name: 'b' } } },
+  },
+  {
+    ...asked,
+    route: 'POST /access/v1/search/action',
+    body: { subject: ALICE, resource: DOING.resource },
+    absent: { body: { subject: NOBODY, resource: DOING.resource } },
+  },
+  {
+    route: 'POST /access/v1/search/subject',
+    body: { subject: { type: 'user' }, ...DOING },
+    party: ['ed', 200],
+    opens: ['manage:a:1', 200],
+    stranger: 403,
+    admin: 200,
   },
   {
     route: 'POST /v1/holders',
@@ -398,8 +435,9 @@ describe('who may call what', () => {
       assert.equal(await statusOf(t, one, 'admin'), admin, `${route} by an administrator`)
       if (absent === undefined) return
       const served = await serve(t, { facts: WORLD })
-      const hidden = await call(served, one, 'stranger')
-      const missing = await call(served, { ...one, ...absent }, 'stranger')
+      const token = await served.tokenOf('stranger')
+      const hidden = await call(served, one, token)
+      const missing = await call(served, { ...one, ...absent }, token)
       assert.deepEqual(withoutId(hidden), withoutId(missing), `${route} tells a stranger what is there`)
     })
   }
@@ -420,15 +458,15 @@ async function statusOf(
 ): Promise<number> {
   const held = permission === undefined ? [] : [grant('system', 'user:holder', permission)]
   const served = await serve(t, { facts: [...WORLD, ...held] })
-  return (await call(served, one, user)).status
+  return (await call(served, one, user === undefined ? undefined : await served.tokenOf(user))).status
 }
 
-async function call({ call, tokenOf }: Served, { route, path, body }: Case, user: string | undefined) {
+async function call({ call }: Served, { route, path, body }: Case, token: string | undefined) {
   const [method = '', pattern = ''] = route.split(' ')
   // A stream would not end; HEAD is answered as GET is.
   const asked = pattern === '/v1/watch' ? 'HEAD' : method
   return call(asked, path ?? pattern, {
-    ...(user !== undefined && { token: await tokenOf(user) }),
+    ...(token !== undefined && { token }),
     ...(body !== undefined && { body }),
   })
 }

@@ -9,7 +9,9 @@ import {
 import { EdgeError, isCodedError } from '@castellan/protocol'
 import type { Caller } from './caller.ts'
 import type { Context } from './context.ts'
-import type { Changer, Questions } from './live.ts'
+import type { Changed, Questions } from './live.ts'
+import type { Kept, Once } from './once.ts'
+import type { Answer } from './routes/route.ts'
 
 /** What a request says beside the change itself; absent and undefined are the same here. */
 export interface Wish {
@@ -18,24 +20,114 @@ export interface Wish {
   readonly preconditions?: ChangeOptions['preconditions']
 }
 
-/** Makes changes with the caller's authority and in its name. */
-export async function change(
-  { live, engine, tokens }: Pick<Context, 'live' | 'engine' | 'tokens'>,
-  caller: Caller,
-  changes: readonly Change[],
-  { reason, onDependants, preconditions }: Wish = {},
-): ReturnType<Changer['change']> {
-  const ending = tokensEndedBy(engine, changes)
-  const changed = await live.change(changes, {
-    actor: caller.actor,
-    as: caller.actor,
-    ...(reason !== undefined && { reason }),
-    ...(onDependants !== undefined && { onDependants }),
-    ...(preconditions !== undefined && { preconditions }),
-  })
-  // A hash without its fact opens nothing; it goes so that nothing of a token stays.
-  for (const id of ending) if (engine.fact({ kind: 'token', id }) === undefined) tokens.remove(id)
-  return changed
+/** Times that a fact is read and written anew when others change it in between. */
+const ATTEMPTS_MAX = 5
+
+/**
+ * The changes of one request: made with the caller's authority, in its name, and with its answer kept where it wants
+ * to be done once. A request makes one change, so that it is done whole or not at all.
+ */
+export class Changing {
+  readonly #context: Context
+  readonly #caller: Caller
+  readonly #once: Once | undefined
+
+  constructor(context: Context, caller: Caller, once: Once | undefined) {
+    this.#context = context
+    this.#caller = caller
+    this.#once = once
+  }
+
+  /**
+   * @param answerOf - what the request is answered; what it throws refuses the change
+   * @param keptOf - what of that is kept. Default: all
+   */
+  async change(
+    changes: readonly Change[],
+    { reason, onDependants, preconditions }: Wish,
+    answerOf: (changed: Changed) => Answer,
+    keptOf: (answer: Answer) => Kept = (answer) => ({ answer }),
+  ): Promise<Answer> {
+    const { live, engine, tokens } = this.#context
+    const { actor } = this.#caller
+    const ending = tokensEndedBy(engine, changes)
+    let answer: Answer | undefined
+    const answerOnce = (changed: Changed): string => JSON.stringify(keptOf((answer = answerOf(changed))))
+    const changed = await live.change(changes, {
+      actor,
+      as: actor,
+      ...(reason !== undefined && { reason }),
+      ...(onDependants !== undefined && { onDependants }),
+      ...(preconditions !== undefined && { preconditions }),
+      ...(this.#once !== undefined && { receipt: { ...this.#once, caller: actor, answer: answerOnce } }),
+    })
+    // A hash without its fact opens nothing; it goes so that nothing of a token stays.
+    for (const id of ending) if (engine.fact({ kind: 'token', id }) === undefined) tokens.remove(id)
+    return answer ?? answerOf(changed)
+  }
+
+  /**
+   * Makes something that is not there yet, with what comes with it.
+   *
+   * @throws {EdgeError} ID_TAKEN
+   */
+  async create(
+    [fact, ...others]: readonly [Fact, ...Fact[]],
+    { reason }: Pick<Wish, 'reason'>,
+    answerOf: (changed: Changed) => Answer,
+  ): Promise<Answer> {
+    const changes = [fact, ...others].map((add) => ({ add }))
+    const preconditions = { ifAbsent: [factKey(fact)] }
+    try {
+      return await this.change(changes, { reason, preconditions }, answerOf)
+    } catch (error) {
+      if (isCodedError(error) && error.code === 'PRECONDITION_FAILED') throw takenError(fact.kind)
+      throw error
+    }
+  }
+
+  /**
+   * Reads a fact, alters it and writes it back whole, unless someone else changed it in between: then once more.
+   *
+   * @param read - the fact as it is now @throws where it is not, or no longer, there
+   * @param answerOf - given the fact as it was written
+   */
+  async alter<Altered extends Fact>(
+    read: () => Altered,
+    alterIt: (before: Altered) => Altered,
+    wish: Wish,
+    answerOf: (fact: Altered, changed: Changed) => Answer,
+  ): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      const preconditions = { ifRevision: this.#context.engine.revision }
+      const fact = alterIt(read())
+      try {
+        return await this.change([{ add: fact }], { ...wish, preconditions }, (changed) =>
+          answerOf(fact, changed),
+        )
+      } catch (error) {
+        const isOvertaken = isCodedError(error) && error.code === 'PRECONDITION_FAILED'
+        if (!isOvertaken || attempt === ATTEMPTS_MAX) throw error
+      }
+    }
+  }
+
+  /**
+   * Removes something, and says how many grants ended with it.
+   *
+   * @param unknown - what to say when it is gone meanwhile
+   */
+  async remove(
+    { key, recursive = false }: { readonly key: FactKey; readonly recursive?: boolean },
+    wish: Wish,
+    unknown: EdgeError,
+  ): Promise<Answer> {
+    const change = { remove: key, ...(recursive && { recursive }) }
+    return this.change([change], wish, ({ revision, results: [result] }) => {
+      if (result === undefined || result.outcome === 'absent') throw unknown
+      return { body: { revoked: result.revoked ?? 0, revision } }
+    })
+  }
 }
 
 /** Tokens that may end with these changes: those that are removed, and those of whoever is. */
@@ -51,90 +143,10 @@ function tokensEndedBy(engine: Questions, changes: readonly Change[]): ReadonlyS
   return ids
 }
 
-/**
- * Makes something that is not there yet, with what comes with it in the same commit.
- *
- * @throws {EdgeError} ID_TAKEN
- */
-export async function create(
-  context: Context,
-  caller: Caller,
-  [fact, ...others]: readonly [Fact, ...Fact[]],
-  reason: string | undefined,
-): Promise<number> {
-  const changes = [fact, ...others].map((add) => ({ add }))
-  try {
-    const { revision } = await change(context, caller, changes, {
-      reason,
-      preconditions: { ifAbsent: [factKey(fact)] },
-    })
-    return revision
-  } catch (error) {
-    if (isCodedError(error) && error.code === 'PRECONDITION_FAILED') throw takenError(fact.kind)
-    throw error
-  }
-}
-
 export function takenError(kind: FactKind): EdgeError {
   return new EdgeError(
     'ID_TAKEN',
     `this ${kind} is there already`,
     'choose another id, or change the one that is there',
   )
-}
-
-/** Times that a fact is read and written anew when others change it in between. */
-const ATTEMPTS_MAX = 5
-
-/**
- * Reads a fact, alters it and writes it back whole, unless someone else changed it in between: then once more.
- *
- * @param read - the fact as it is now @throws where it is not, or no longer, there
- * @returns the fact as it was written
- */
-export async function alter<Altered extends Fact>(
-  context: Context,
-  caller: Caller,
-  read: () => Altered,
-  alterIt: (before: Altered) => Altered,
-  wish: Wish,
-): Promise<{ readonly fact: Altered; readonly revision: number }> {
-  for (let attempt = 1; ; attempt++) {
-    const ifRevision = context.engine.revision
-    const fact = alterIt(read())
-    try {
-      const { revision } = await change(context, caller, [{ add: fact }], {
-        ...wish,
-        preconditions: { ifRevision },
-      })
-      return { fact, revision }
-    } catch (error) {
-      const isOvertaken = isCodedError(error) && error.code === 'PRECONDITION_FAILED'
-      if (!isOvertaken || attempt === ATTEMPTS_MAX) throw error
-    }
-  }
-}
-
-/**
- * Removes something.
- *
- * @returns how many grants ended with it
- * @throws {EdgeError} the one that says that it is unknown, when it is gone meanwhile
- */
-export async function remove(
-  context: Context,
-  caller: Caller,
-  { key, recursive = false }: { readonly key: FactKey; readonly recursive?: boolean },
-  wish: Wish,
-  unknown: EdgeError,
-): Promise<{ readonly revoked: number; readonly revision: number }> {
-  const { revision, results } = await change(
-    context,
-    caller,
-    [{ remove: key, ...(recursive && { recursive }) }],
-    wish,
-  )
-  const [result] = results
-  if (result === undefined || result.outcome === 'absent') throw unknown
-  return { revoked: result.revoked ?? 0, revision }
 }

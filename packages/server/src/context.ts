@@ -5,6 +5,7 @@ import type { Gate } from './edge/gate.ts'
 import type { Logger } from './edge/log.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { Observer } from './observe/observer.ts'
+import type { Turns } from './once.ts'
 import type { Readiness } from './readiness.ts'
 import type { Stop } from './stop.ts'
 import type { TokenSecrets } from './tokens/secret.ts'
@@ -19,6 +20,7 @@ export interface Context {
   readonly followers: Followers
   /** Who may send at which rate. */
   readonly gate: Gate
+  readonly turns: Turns
   readonly log: Logger
   /** Is told of every request and every decision. */
   readonly observer: Observer

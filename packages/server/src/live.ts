@@ -6,18 +6,28 @@ import type {
   FactKind,
   JournalEntry,
   KeyParts,
+  Receipt,
   Stretch,
 } from '@castellan/engine'
 
 /** What the server asks of the engine: questions only. */
 export type Questions = Omit<Engine, 'apply' | 'stage'>
 
+export interface Changed {
+  readonly revision: number
+  readonly results: readonly ChangeResult[]
+}
+
+interface ChangingOptions extends Omit<ChangeOptions, 'changedAt'> {
+  /** Keeps an answer with the change; made when the engine shows the change already. */
+  readonly receipt?: Pick<Receipt, 'caller' | 'key' | 'digest'> & {
+    readonly answer: (changed: Changed) => string
+  }
+}
+
 /** The one way in which the server changes anything; resolves when it is durable. */
 export interface Changer {
-  change(
-    changes: readonly Change[],
-    options?: Omit<ChangeOptions, 'changedAt'>,
-  ): Promise<{ readonly revision: number; readonly results: readonly ChangeResult[] }>
+  change(changes: readonly Change[], options?: ChangingOptions): Promise<Changed>
 }
 
 /** What the server needs of `@castellan/store`'s `openLive`. */
@@ -31,6 +41,7 @@ export interface Live extends Changer {
     readonly isNewestFirst?: boolean
   }): Iterable<JournalEntry>
   follow(options: { readonly from?: number; readonly signal?: AbortSignal }): AsyncIterable<JournalEntry>
+  receipt(caller: string, key: string): Receipt | undefined
   stretch(kind: FactKind, from: KeyParts, count: number): Stretch
   /** The last commit that is durable. */
   readonly durableRevision: number

@@ -20,6 +20,7 @@ import { Gate } from './edge/gate.ts'
 import { createLogger, type Logger } from './edge/log.ts'
 import { requestIdOf } from './edge/request-id.ts'
 import { sendProblem, sendRawProblem } from './edge/send.ts'
+import { Turns } from './once.ts'
 import { Followers, type FollowerLimits } from './journal/followers.ts'
 import type { Live } from './live.ts'
 import type { DecisionLog } from './observe/decision-log.ts'
@@ -143,6 +144,7 @@ class CastellanServer implements Server {
       bearers: new Bearers(tokens),
       callers: new Callers(engine),
       followers: this.#followers,
+      turns: new Turns(),
       log,
       observer,
       gate,

@@ -40,12 +40,12 @@ export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | '
 /** The questions of an engine, without what would change it behind the store's back. */
 export type Questions = Omit<Engine, 'apply' | 'stage'>
 
-export interface ChangingOptions extends Omit<ChangeOptions, 'changedAt'> {
+interface ChangingOptions extends Omit<ChangeOptions, 'changedAt'> {
   /** Keeps an answer with the change, in the same transaction. */
   readonly receipt?: ReceiptWish
 }
 
-export interface ReceiptWish extends Pick<Receipt, 'caller' | 'key' | 'digest'> {
+interface ReceiptWish extends Pick<Receipt, 'caller' | 'key' | 'digest'> {
   /**
    * Called when the change is sure to be made if the disk allows it, and the engine shows it already. What it throws
    * refuses the change.

@@ -46,6 +46,10 @@ export const json = z
   // A shape of our own check says itself how JSON Schema writes it.
   .register(z.globalRegistry, { type: 'object', examples: [{ perDay: 10 }] })
 
+export const idempotencyKey = text.regex(/^[!-~]{1,255}$/u).meta({
+  description: 'done once, however often it is sent under the same key; kept for a day',
+  examples: ['0b6f6a1e-8f0e-4c57-9a3c-0d2c5f1f7a10'],
+})
 export const suspended = z.boolean().describe('whoever is suspended holds nothing')
 /** Filters a list by how its ids begin. */
 export const prefix = text.optional().describe('only those whose ids begin so')

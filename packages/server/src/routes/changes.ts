@@ -1,11 +1,11 @@
 import { parseChanges, parseFactKey, type Preconditions } from '@castellan/engine'
 import { changesAnswer, changesRequest, type ChangesRequest } from '@castellan/protocol'
-import { change } from '../changing.ts'
 import { CHANGING } from '../openapi/codes.ts'
-import { route, type Route } from './route.ts'
+import { changingRoute } from './changing-route.ts'
+import type { Route } from './route.ts'
 
 export const changeRoutes: readonly Route[] = [
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/changes',
     tag: 'Changes',
@@ -14,13 +14,15 @@ export const changeRoutes: readonly Route[] = [
     codes: CHANGING,
     body: changesRequest,
     answer: changesAnswer,
-    async handle({ caller, body }, context) {
-      const { revision, results } = await change(context, caller, parseChanges(body.changes), {
+    handle({ body, changing }) {
+      const wish = {
         reason: body.reason,
         onDependants: body.onDependants,
         ...(body.preconditions !== undefined && { preconditions: preconditionsOf(body.preconditions) }),
-      })
-      return { body: { revision, results } }
+      }
+      return changing.change(parseChanges(body.changes), wish, ({ revision, results }) => ({
+        body: { revision, results },
+      }))
     },
   }),
 ]

@@ -13,7 +13,6 @@ import {
   type GrantView,
 } from '@castellan/protocol'
 import { authorizeAbout, type Caller } from '../caller.ts'
-import { change } from '../changing.ts'
 import type { Context } from '../context.ts'
 import { findGrantKey, printGrantId } from '../grant-id.ts'
 import { ASKING, READING, STATING } from '../openapi/codes.ts'
@@ -22,10 +21,11 @@ import type { Questions } from '../live.ts'
 import { assertReached, isAllowed, maySeeAll } from '../seen.ts'
 import { storedList, storedPage } from '../stored-page.ts'
 import { pagingOf } from './questions.ts'
+import { changingRoute } from './changing-route.ts'
 import { route, type Route } from './route.ts'
 
 export const grantRoutes: readonly Route[] = [
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/grants',
     tag: 'Facts',
@@ -36,7 +36,7 @@ export const grantRoutes: readonly Route[] = [
     codes: [...STATING, 'ISSUER_WRONG'],
     body: grantRequest,
     answer: grantAnswer,
-    async handle({ caller, body }, context) {
+    handle({ caller, body, changing }, { engine }) {
       const { issuer = caller.issuer, holder, permission, extra = {}, expiresAt, reason } = body
       const grant = {
         kind: 'grant',
@@ -47,21 +47,17 @@ export const grantRoutes: readonly Route[] = [
         expiresAt: expiresAt ?? null,
         reason: reason ?? null,
       }
-      const { revision, results } = await change(context, caller, parseChanges([{ add: grant }]))
-      const outcome = results[0]?.outcome ?? 'unchanged'
-      // The engine keeps what the permission becomes, a path its uuid.
-      const key = {
-        kind: 'grant',
-        issuer,
-        holder,
-        permission: context.engine.canonical(permission, { viewer: caller.actor }),
-      } as const
-      const id = printGrantId(key)
-      return {
-        status: outcome === 'added' ? 201 : 200,
-        headers: { Location: `/v1/grants/${id}` },
-        body: { id, outcome, effective: results[0]?.effective ?? false, revision },
-      }
+      return changing.change(parseChanges([{ add: grant }]), {}, ({ revision, results: [result] }) => {
+        const outcome = result?.outcome ?? 'unchanged'
+        // The engine keeps what the permission becomes, a path its uuid.
+        const canonical = engine.canonical(permission, { viewer: caller.actor })
+        const id = printGrantId({ kind: 'grant', issuer, holder, permission: canonical })
+        return {
+          status: outcome === 'added' ? 201 : 200,
+          headers: { Location: `/v1/grants/${id}` },
+          body: { id, outcome, effective: result?.effective ?? false, revision },
+        }
+      })
     },
   }),
   route({
@@ -100,7 +96,7 @@ export const grantRoutes: readonly Route[] = [
       return { body: { grant: viewOf(grant), revision: engine.revision } }
     },
   }),
-  route({
+  changingRoute({
     method: 'DELETE',
     path: '/v1/grants/{id}',
     tag: 'Facts',
@@ -110,11 +106,12 @@ export const grantRoutes: readonly Route[] = [
     codes: [...STATING, 'DEPENDANTS'],
     query: revokeQuery,
     answer: revokeAnswer,
-    async handle({ caller, query, params }, context) {
+    handle({ query, params, changing }, { engine }) {
       const key = findGrantKey(params['id'] ?? '')
-      if (key === undefined) return { body: { revoked: 0, revision: context.engine.revision } }
-      const { revision, results } = await change(context, caller, [{ remove: key }], query)
-      return { body: { revoked: results[0]?.revoked ?? 0, revision } }
+      if (key === undefined) return { body: { revoked: 0, revision: engine.revision } }
+      return changing.change([{ remove: key }], query, ({ revision, results: [result] }) => ({
+        body: { revoked: result?.revoked ?? 0, revision },
+      }))
     },
   }),
 ]

@@ -27,18 +27,19 @@ import {
   type GroupView,
 } from '@castellan/protocol'
 import type { Caller } from '../caller.ts'
-import { alter, change, create, remove, takenError } from '../changing.ts'
+import { takenError } from '../changing.ts'
 import type { Context } from '../context.ts'
-import type { Questions } from '../live.ts'
+import type { Changed, Questions } from '../live.ts'
 import { READING, STATING } from '../openapi/codes.ts'
 import { pageOf } from '../page.ts'
 import { assertReached, findSeen, getSeen, maySee, maySeeAll } from '../seen.ts'
 import { storedList, storedPage } from '../stored-page.ts'
 import { pagingOf } from './questions.ts'
-import { route, type Route } from './route.ts'
+import { changingRoute } from './changing-route.ts'
+import { route, type Answer, type Route } from './route.ts'
 
 export const groupRoutes: readonly Route[] = [
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/groups',
     tag: 'Facts',
@@ -49,14 +50,18 @@ export const groupRoutes: readonly Route[] = [
     codes: [...STATING, 'ID_RETIRED', 'ID_TAKEN'],
     body: groupRequest,
     answer: groupAnswer,
-    async handle({ caller, body }, context) {
+    async handle({ caller, body, changing }, { engine }) {
       const { id, owner = caller.issuer, members = [], reason } = body
       const group = parseFact({ kind: 'group', id, owner }) as GroupFact
-      const revision = await createGroup(context, caller, group, membershipsOf(id, members), reason)
-      return {
+      const answerOf = ({ revision }: Changed): Answer => ({
         status: 201,
         headers: { Location: `/v1/groups/${id}` },
         body: { group: viewOf(group), revision },
+      })
+      try {
+        return await changing.create([group, ...membershipsOf(id, members)], { reason }, answerOf)
+      } catch (error) {
+        throw isTaken(engine, caller, group, error) ? takenError('group') : error
       }
     },
   }),
@@ -89,7 +94,7 @@ export const groupRoutes: readonly Route[] = [
       return { body: { group: viewOf(getGroup(engine, caller, params['id'])), revision: engine.revision } }
     },
   }),
-  route({
+  changingRoute({
     method: 'PATCH',
     path: '/v1/groups/{id}',
     tag: 'Facts',
@@ -99,14 +104,15 @@ export const groupRoutes: readonly Route[] = [
     codes: [...STATING, 'GROUP_UNKNOWN', 'BUILT_IN', 'PRECONDITION_FAILED'],
     body: groupPatch,
     answer: groupAnswer,
-    async handle({ caller, body: { owner, reason }, params }, context) {
-      const read = () => getGroup(context.engine, caller, params['id'])
+    handle({ caller, body: { owner, reason }, params, changing }, { engine }) {
+      const read = () => getGroup(engine, caller, params['id'])
       const give = ({ id }: GroupFact) => parseFact({ kind: 'group', id, owner }) as GroupFact
-      const { fact, revision } = await alter(context, caller, read, give, { reason })
-      return { body: { group: viewOf(fact), revision } }
+      return changing.alter(read, give, { reason }, (group, { revision }) => ({
+        body: { group: viewOf(group), revision },
+      }))
     },
   }),
-  route({
+  changingRoute({
     method: 'DELETE',
     path: '/v1/groups/{id}',
     tag: 'Facts',
@@ -116,9 +122,9 @@ export const groupRoutes: readonly Route[] = [
     codes: [...STATING, 'GROUP_UNKNOWN', 'BUILT_IN', 'IN_USE', 'DEPENDANTS'],
     query: removeQuery,
     answer: removeAnswer,
-    async handle({ caller, query, params }, context) {
-      const { id } = getGroup(context.engine, caller, params['id'])
-      return { body: await remove(context, caller, { key: { kind: 'group', id } }, query, groupUnknown()) }
+    handle({ caller, query, params, changing }, { engine }) {
+      const { id } = getGroup(engine, caller, params['id'])
+      return changing.remove({ key: { kind: 'group', id } }, query, groupUnknown())
     },
   }),
   route({
@@ -137,7 +143,7 @@ export const groupRoutes: readonly Route[] = [
       return { body: { ...listMembers(context, caller, id, query), revision: context.engine.revision } }
     },
   }),
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/groups/{id}/members',
     tag: 'Facts',
@@ -147,12 +153,12 @@ export const groupRoutes: readonly Route[] = [
     codes: [...STATING, 'GROUP_UNKNOWN'],
     body: membersRequest,
     answer: membersAddAnswer,
-    async handle({ caller, body: { members, reason }, params }, context) {
-      const { id } = getGroup(context.engine, caller, params['id'])
+    handle({ caller, body: { members, reason }, params, changing }, { engine }) {
+      const { id } = getGroup(engine, caller, params['id'])
       const changes = membershipsOf(id, members).map((add) => ({ add }))
-      const { revision, results } = await change(context, caller, changes, { reason })
-      const added = results.filter(({ outcome }) => outcome === 'added').length
-      return { body: { added, revision } }
+      return changing.change(changes, { reason }, ({ revision, results }) => ({
+        body: { added: results.filter(({ outcome }) => outcome === 'added').length, revision },
+      }))
     },
   }),
   route({
@@ -175,7 +181,7 @@ export const groupRoutes: readonly Route[] = [
       return { body: { group: id, member, revision: engine.revision } }
     },
   }),
-  route({
+  changingRoute({
     method: 'DELETE',
     path: '/v1/groups/{id}/members/{member}',
     tag: 'Facts',
@@ -185,31 +191,20 @@ export const groupRoutes: readonly Route[] = [
     codes: [...STATING, 'GROUP_UNKNOWN', 'BUILT_IN', 'DEPENDANTS'],
     query: removeQuery,
     answer: memberRemoveAnswer,
-    async handle({ caller, query, params }, context) {
-      const { id } = getGroup(context.engine, caller, params['id'])
+    handle({ caller, query, params, changing }, { engine }) {
+      const { id } = getGroup(engine, caller, params['id'])
       const key = { kind: 'member', group: id, member: memberOf(caller, params['member']) } as const
-      const { revision, results } = await change(context, caller, [{ remove: key }], query)
-      return { body: { removed: results[0]?.outcome === 'removed' ? 1 : 0, revision } }
+      return changing.change([{ remove: key }], query, ({ revision, results: [result] }) => ({
+        body: { removed: result?.outcome === 'removed' ? 1 : 0, revision },
+      }))
     },
   }),
 ]
 
 /** Whoever may make a group of that owner learns that the id is taken; others are told what they may not do. */
-async function createGroup(
-  context: Context,
-  caller: Caller,
-  group: GroupFact,
-  members: readonly MemberFact[],
-  reason: string | undefined,
-): Promise<number> {
-  try {
-    return await create(context, caller, [group, ...members], reason)
-  } catch (error) {
-    const isRefused = isCodedError(error) && error.code === 'FORBIDDEN'
-    if (isRefused && group.owner === caller.self && context.engine.fact(keyOf(group)) !== undefined)
-      throw takenError('group')
-    throw error
-  }
+function isTaken(engine: Questions, caller: Caller, { id, owner }: GroupFact, error: unknown): boolean {
+  const isRefused = isCodedError(error) && error.code === 'FORBIDDEN'
+  return isRefused && owner === caller.self && engine.fact({ kind: 'group', id }) !== undefined
 }
 
 interface Filter {
@@ -333,10 +328,6 @@ function memberOf(caller: Caller, member = ''): string {
 function getGroup(engine: Questions, caller: Caller, id = ''): GroupFact {
   if (!isId(id)) throw groupUnknown()
   return getSeen(engine, caller, { kind: 'group', id }, groupUnknown())
-}
-
-function keyOf({ id }: GroupFact): { readonly kind: 'group'; readonly id: string } {
-  return { kind: 'group', id }
 }
 
 function viewOf({ id, owner }: GroupFact): GroupView {

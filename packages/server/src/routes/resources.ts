@@ -20,7 +20,6 @@ import {
   type ResourceView,
 } from '@castellan/protocol'
 import type { Caller } from '../caller.ts'
-import { alter, create, remove } from '../changing.ts'
 import type { Context } from '../context.ts'
 import type { Questions } from '../live.ts'
 import { ASKING, CHANGING, READING, STATING } from '../openapi/codes.ts'
@@ -28,10 +27,11 @@ import { pageOf } from '../page.ts'
 import { assertReached, getSeen, maySeeAll } from '../seen.ts'
 import { storedList, storedPage } from '../stored-page.ts'
 import { pagingOf } from './questions.ts'
+import { changingRoute } from './changing-route.ts'
 import { route, type Route } from './route.ts'
 
 export const resourceRoutes: readonly Route[] = [
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/resources',
     tag: 'Facts',
@@ -42,16 +42,15 @@ export const resourceRoutes: readonly Route[] = [
     codes: [...STATING, 'ID_RETIRED', 'ID_TAKEN', 'NAME_TAKEN', 'TREE_INVALID'],
     body: resourceRequest,
     answer: resourceAnswer,
-    async handle({ caller, body }, context) {
+    handle({ caller, body, changing }, { engine }) {
       const { permission, owner = caller.issuer, parent, name, reason } = body
-      assertKeeper(context.engine, caller)
-      const resource = resourceOf(context.engine, caller, { permission, owner, parent, name })
-      const revision = await create(context, caller, [resource], reason)
-      return {
+      assertKeeper(engine, caller)
+      const resource = resourceOf(engine, caller, { permission, owner, parent, name })
+      return changing.create([resource], { reason }, ({ revision }) => ({
         status: 201,
         headers: { Location: `/v1/resources/${encodeURIComponent(resource.permission)}` },
         body: { resource: viewOf(resource), revision },
-      }
+      }))
     },
   }),
   route({
@@ -84,7 +83,7 @@ export const resourceRoutes: readonly Route[] = [
       return { body: { resource: viewOf(resource), revision: engine.revision } }
     },
   }),
-  route({
+  changingRoute({
     method: 'PATCH',
     path: '/v1/resources/{permission}',
     tag: 'Facts',
@@ -94,8 +93,7 @@ export const resourceRoutes: readonly Route[] = [
     codes: [...CHANGING, 'RESOURCE_UNKNOWN'],
     body: resourcePatch,
     answer: resourceAnswer,
-    async handle({ caller, body, params }, context) {
-      const { engine } = context
+    handle({ caller, body, params, changing }, { engine }) {
       const { owner, parent, name, reason, onDependants } = body
       const read = () => getResource(engine, caller, params['permission'])
       const patch = (before: ResourceFact) =>
@@ -105,11 +103,12 @@ export const resourceRoutes: readonly Route[] = [
           parent: parent === undefined ? before.parent : parent,
           name: name === undefined ? before.name : name,
         })
-      const { fact, revision } = await alter(context, caller, read, patch, { reason, onDependants })
-      return { body: { resource: viewOf(fact), revision } }
+      return changing.alter(read, patch, { reason, onDependants }, (resource, { revision }) => ({
+        body: { resource: viewOf(resource), revision },
+      }))
     },
   }),
-  route({
+  changingRoute({
     method: 'DELETE',
     path: '/v1/resources/{permission}',
     tag: 'Facts',
@@ -119,10 +118,10 @@ export const resourceRoutes: readonly Route[] = [
     codes: [...STATING, 'RESOURCE_UNKNOWN', 'HAS_CHILDREN', 'DEPENDANTS'],
     query: resourceRemoveQuery,
     answer: removeAnswer,
-    async handle({ caller, query: { recursive = false, ...wish }, params }, context) {
-      const { permission } = getResource(context.engine, caller, params['permission'])
+    handle({ caller, query: { recursive = false, ...wish }, params, changing }, { engine }) {
+      const { permission } = getResource(engine, caller, params['permission'])
       const key: FactKey = { kind: 'resource', permission }
-      return { body: await remove(context, caller, { key, recursive }, wish, resourceUnknown()) }
+      return changing.remove({ key, recursive }, wish, resourceUnknown())
     },
   }),
 ]

@@ -65,8 +65,10 @@ export interface Route<Body = unknown, Query = unknown> extends RouteDoc<Body, Q
 
 type Status = 200 | 201 | 503
 
-interface Asked<Body, Query> {
+export interface Asked<Body, Query> {
   readonly caller: Caller
+  /** Method and path with query, as they were sent. */
+  readonly target: string
   readonly body: Body
   readonly query: Query
   /** What stands for a name of the path. */
@@ -113,7 +115,9 @@ export async function answerRoute(
   const body = await readRouteBody(definition, incoming, context)
   const caller = tokenId === undefined ? NOBODY : context.callers.get(tokenId, context.now())
   const params = readParams(definition.path, incoming)
-  return definition.handle({ caller, body, query, params, headers: incoming.headers, exchange }, context)
+  const target = `${incoming.method} ${incoming.url}`
+  const { headers } = incoming
+  return definition.handle({ caller, target, body, query, params, headers, exchange }, context)
 }
 
 /** @returns the token's id, where the route needs one */

@@ -14,19 +14,19 @@ import {
   type TokenView,
 } from '@castellan/protocol'
 import type { Caller } from '../caller.ts'
-import { change, remove } from '../changing.ts'
 import type { Context } from '../context.ts'
 import type { Questions } from '../live.ts'
 import { READING, STATING } from '../openapi/codes.ts'
 import { pageOf } from '../page.ts'
 import { assertReached, getSeen, maySeeAll } from '../seen.ts'
 import { storedList, storedPage } from '../stored-page.ts'
-import { issueToken } from '../tokens/issue.ts'
+import { withNewToken } from '../tokens/issue.ts'
 import { pagingOf } from './questions.ts'
+import { changingRoute } from './changing-route.ts'
 import { route, type Route } from './route.ts'
 
 export const tokenRoutes: readonly Route[] = [
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/tokens',
     tag: 'Facts',
@@ -34,21 +34,31 @@ export const tokenRoutes: readonly Route[] = [
     id: 'createToken',
     statuses: { 201: 'it is made' },
     headers: { Location: 'where it is read' },
-    codes: STATING,
+    codes: [...STATING, 'SECRET_SHOWN'],
     body: tokenRequest,
     answer: tokenAnswer,
-    async handle({ caller, body }, context) {
+    handle({ caller, body, changing }, context) {
       const { issuer = caller.issuer, full = false, permissions = [], expiresAt } = body
       const wish = { issuer, full, permissions, ...(expiresAt !== undefined && { expiresAt }) }
-      const { id, secret, revision } = await issueToken(context, wish, {
-        actor: caller.actor,
-        as: caller.actor,
-      })
-      return {
-        status: 201,
-        headers: { Location: `/v1/tokens/${id}` },
-        body: { id, issuer, full, ...(expiresAt !== undefined && { expiresAt }), token: secret, revision },
-      }
+      return withNewToken(context.tokens, wish, ({ id, secret, changes }) =>
+        changing.change(
+          changes,
+          {},
+          ({ revision }) => ({
+            status: 201,
+            headers: { Location: `/v1/tokens/${id}` },
+            body: {
+              id,
+              issuer,
+              full,
+              ...(expiresAt !== undefined && { expiresAt }),
+              token: secret,
+              revision,
+            },
+          }),
+          () => ({ token: id }),
+        ),
+      )
     },
   }),
   route({
@@ -82,7 +92,7 @@ export const tokenRoutes: readonly Route[] = [
     },
   }),
   ...(['suspend', 'resume'] as const).map((act) =>
-    route({
+    changingRoute({
       method: 'POST',
       path: `/v1/tokens/{id}/${act}`,
       tag: 'Facts',
@@ -96,18 +106,17 @@ export const tokenRoutes: readonly Route[] = [
       body: reasonRequest,
       isBodyOptional: true,
       answer: tokenReadAnswer,
-      async handle({ caller, body: { reason }, params }, context) {
-        const token = getToken(context.engine, caller, params['id'])
+      handle({ caller, body: { reason }, params, changing }, { engine }) {
+        const token = getToken(engine, caller, params['id'])
         const suspension = { kind: 'suspension', of: `token:${token.id}` } as const
         const wished = act === 'suspend' ? { add: suspension } : { remove: suspension }
-        const { revision } = await change(context, caller, [wished], { reason })
-        return {
-          body: { token: { ...viewOf(context.engine, token), suspended: act === 'suspend' }, revision },
-        }
+        return changing.change([wished], { reason }, ({ revision }) => ({
+          body: { token: { ...viewOf(engine, token), suspended: act === 'suspend' }, revision },
+        }))
       },
     }),
   ),
-  route({
+  changingRoute({
     method: 'DELETE',
     path: '/v1/tokens/{id}',
     tag: 'Facts',
@@ -117,9 +126,9 @@ export const tokenRoutes: readonly Route[] = [
     codes: [...STATING, 'TOKEN_UNKNOWN', 'DEPENDANTS'],
     query: removeQuery,
     answer: removeAnswer,
-    async handle({ caller, query, params }, context) {
-      const { id } = getToken(context.engine, caller, params['id'])
-      return { body: await remove(context, caller, { key: { kind: 'token', id } }, query, tokenUnknown()) }
+    handle({ caller, query, params, changing }, { engine }) {
+      const { id } = getToken(engine, caller, params['id'])
+      return changing.remove({ key: { kind: 'token', id } }, query, tokenUnknown())
     },
   }),
 ]

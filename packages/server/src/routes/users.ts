@@ -14,7 +14,6 @@ import {
   type UserView,
 } from '@castellan/protocol'
 import type { Caller } from '../caller.ts'
-import { alter, change, create, remove } from '../changing.ts'
 import type { Context } from '../context.ts'
 import type { Questions } from '../live.ts'
 import { READING, STATING } from '../openapi/codes.ts'
@@ -22,10 +21,11 @@ import { pageOf } from '../page.ts'
 import { assertReached, getSeen, maySeeAll } from '../seen.ts'
 import { storedList, storedPage } from '../stored-page.ts'
 import { pagingOf } from './questions.ts'
+import { changingRoute } from './changing-route.ts'
 import { route, type Route } from './route.ts'
 
 export const userRoutes: readonly Route[] = [
-  route({
+  changingRoute({
     method: 'POST',
     path: '/v1/users',
     tag: 'Facts',
@@ -36,14 +36,13 @@ export const userRoutes: readonly Route[] = [
     codes: [...STATING, 'ID_RETIRED', 'ID_TAKEN'],
     body: userRequest,
     answer: userAnswer,
-    async handle({ caller, body: { id, name = null, reason } }, context) {
+    handle({ body: { id, name = null, reason }, changing }, { engine }) {
       const user = parseFact({ kind: 'user', id, name }) as UserFact
-      const revision = await create(context, caller, [user], reason)
-      return {
+      return changing.create([user], { reason }, ({ revision }) => ({
         status: 201,
         headers: { Location: `/v1/users/${id}` },
-        body: { user: viewOf(context.engine, user), revision },
-      }
+        body: { user: viewOf(engine, user), revision },
+      }))
     },
   }),
   route({
@@ -76,7 +75,7 @@ export const userRoutes: readonly Route[] = [
       return { body: { user: viewOf(engine, user), revision: engine.revision } }
     },
   }),
-  route({
+  changingRoute({
     method: 'PATCH',
     path: '/v1/users/{id}',
     tag: 'Facts',
@@ -86,16 +85,16 @@ export const userRoutes: readonly Route[] = [
     codes: [...STATING, 'USER_UNKNOWN', 'PRECONDITION_FAILED'],
     body: userPatch,
     answer: userAnswer,
-    async handle({ caller, body: { name, reason }, params }, context) {
-      const { engine } = context
+    handle({ caller, body: { name, reason }, params, changing }, { engine }) {
       const read = () => getUser(engine, caller, params['id'])
       const rename = ({ id }: UserFact) => parseFact({ kind: 'user', id, name }) as UserFact
-      const { fact, revision } = await alter(context, caller, read, rename, { reason })
-      return { body: { user: viewOf(engine, fact), revision } }
+      return changing.alter(read, rename, { reason }, (user, { revision }) => ({
+        body: { user: viewOf(engine, user), revision },
+      }))
     },
   }),
   ...(['suspend', 'resume'] as const).map((act) =>
-    route({
+    changingRoute({
       method: 'POST',
       path: `/v1/users/{id}/${act}`,
       tag: 'Facts',
@@ -109,16 +108,17 @@ export const userRoutes: readonly Route[] = [
       body: reasonRequest,
       isBodyOptional: true,
       answer: userAnswer,
-      async handle({ caller, body: { reason }, params }, context) {
-        const user = getUser(context.engine, caller, params['id'])
+      handle({ caller, body: { reason }, params, changing }, { engine }) {
+        const user = getUser(engine, caller, params['id'])
         const suspension = { kind: 'suspension', of: `user:${user.id}` } as const
         const wished = act === 'suspend' ? { add: suspension } : { remove: suspension }
-        const { revision } = await change(context, caller, [wished], { reason })
-        return { body: { user: { ...viewOf(context.engine, user), suspended: act === 'suspend' }, revision } }
+        return changing.change([wished], { reason }, ({ revision }) => ({
+          body: { user: { ...viewOf(engine, user), suspended: act === 'suspend' }, revision },
+        }))
       },
     }),
   ),
-  route({
+  changingRoute({
     method: 'DELETE',
     path: '/v1/users/{id}',
     tag: 'Facts',
@@ -128,9 +128,9 @@ export const userRoutes: readonly Route[] = [
     codes: [...STATING, 'USER_UNKNOWN', 'IN_USE', 'DEPENDANTS'],
     query: removeQuery,
     answer: removeAnswer,
-    async handle({ caller, query, params }, context) {
-      const { id } = getUser(context.engine, caller, params['id'])
-      return { body: await remove(context, caller, { key: { kind: 'user', id } }, query, userUnknown()) }
+    handle({ caller, query, params, changing }, { engine }) {
+      const { id } = getUser(engine, caller, params['id'])
+      return changing.remove({ key: { kind: 'user', id } }, query, userUnknown())
     },
   }),
 ]

@@ -21,6 +21,14 @@ export interface NewToken {
   readonly revision: number
 }
 
+/** A token that is about to be made. */
+export interface TokenDraft {
+  readonly id: string
+  readonly secret: string
+  /** Its fact and its grants. */
+  readonly changes: readonly Change[]
+}
+
 /**
  * Makes a token: its fact and its grants in one commit, its hash beside them.
  *
@@ -31,13 +39,27 @@ export async function issueToken(
   wish: TokenWish,
   options: Pick<ChangeOptions, 'actor' | 'as' | 'reason'> = {},
 ): Promise<NewToken> {
+  return withNewToken(tokens, wish, async ({ id, secret, changes }) => {
+    const { revision } = await live.change(changes, options)
+    return { id, issuer: wish.issuer, secret, revision }
+  })
+}
+
+/**
+ * The hash goes first: one without its fact opens nothing, a fact without its hash would be a token nobody has.
+ *
+ * @param make - makes the changes; when it fails, nothing stays
+ */
+export async function withNewToken<Made>(
+  tokens: TokenSecrets,
+  wish: TokenWish,
+  make: (draft: TokenDraft) => Promise<Made>,
+): Promise<Made> {
   const id = randomBytes(12).toString('hex')
   const secret = newSecret()
-  // The hash goes first: one without its fact opens nothing, a fact without its hash would be a token nobody has.
   tokens.put(id, hashSecret(secret))
   try {
-    const { revision } = await live.change(changesOf(id, wish), options)
-    return { id, issuer: wish.issuer, secret, revision }
+    return await make({ id, secret, changes: changesOf(id, wish) })
   } catch (error) {
     tokens.remove(id)
     throw error
