@@ -39,12 +39,12 @@ describe('the example of an AuthZEN decision point', () => {
   let token = ''
 
   before(async () => {
-    const lines = createInterface({ input: child.stdout })
     const signal = AbortSignal.timeout(START_MS_MAX)
-    const [first] = (await once(lines, 'line', { signal })) as [string]
-    address = first.replace('decisions at ', '')
-    const [second] = (await once(lines, 'line', { signal })) as [string]
-    token = second.replace('token: ', '')
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line', { signal })) as [string]
+    const said = /^decisions at (?<at>\S+) for the token (?<secret>\S+)$/.exec(line)?.groups
+    assert.ok(said !== undefined, line)
+    address = said['at']!
+    token = said['secret']!
   })
 
   after(async () => {

@@ -34,6 +34,5 @@ const { secret } = await issueToken(
 )
 const server = createServer({ live, tokens })
 const address = await server.listen({ port: Number(process.env['PORT'] ?? 7070) })
-console.log(`decisions at ${address}`)
-console.log(`token: ${secret}`)
+console.log(`decisions at ${address} for the token ${secret}`)
 process.once('SIGTERM', () => void server.close())
