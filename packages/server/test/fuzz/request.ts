@@ -252,16 +252,21 @@ function bodyPointer({ pointer }: Target): string {
   return `${pointer}/requestBody/content/application~1json/schema`
 }
 
-/** A request as bytes, in pieces. */
+/**
+ * A request as bytes, in pieces.
+ *
+ * @param isLast - of its connection
+ */
 export function write(
   request: Request,
   authorization: string | undefined,
   requestId: string,
+  isLast = true,
 ): readonly (string | Buffer)[] {
   const { method, url, body, isChunked } = request
   const headers: (readonly [string, string])[] = [
     ['Host', 'localhost'],
-    ['Connection', 'close'],
+    ['Connection', isLast ? 'close' : 'keep-alive'],
     ['X-Request-ID', requestId],
     ...(authorization === undefined ? [] : [['Authorization', authorization] as const]),
     ...request.headers,

@@ -21,6 +21,8 @@ import type { Caller, Fuzzed } from './world.ts'
 export const DEADLINE_MS = 15_000
 /** Requests that are sent together, now and then. */
 const AT_ONCE = 15
+/** Requests that share a connection, now and then. */
+const ON_ONE = 8
 
 /** What the fuzz found, with all that is needed to send it again. */
 export class FuzzError extends Error {
@@ -58,12 +60,12 @@ export class Sender {
     const kind = random.next()
     if (kind < 0.6) return this.#sendPages(this.#make(validRequest), this.#pickCaller())
     if (kind < 0.85) return void (await this.#send(this.#make(nearRequest), this.#pickCaller(), 'near'))
-    if (kind < 0.99) return this.#sendHostile(this.#make(validRequest), this.#pickCaller())
-    return this.#sendAtOnce()
+    if (kind < 0.98) return this.#sendHostile(this.#make(validRequest), this.#pickCaller())
+    return kind < 0.99 ? this.#sendAtOnce() : this.#sendOnOne()
   }
 
-  #make(make: typeof validRequest): Request {
-    return make(this.#random.pick(this.#targets), this.#random, this.#generator)
+  #make(make: typeof validRequest, targets = this.#targets): Request {
+    return make(this.#random.pick(targets), this.#random, this.#generator)
   }
 
   /** Mostly who may do something: a fuzz of refusals finds little. */
@@ -92,6 +94,32 @@ export class Sender {
   async #sendAtOnce(): Promise<void> {
     const requests = Array.from({ length: AT_ONCE }, () => this.#make(validRequest))
     await Promise.all(requests.map((request) => this.#send(request, this.#pickCaller(), 'valid', true)))
+  }
+
+  /** Several callers over one connection, as a proxy has them, none waiting for the answer before. */
+  async #sendOnOne(): Promise<void> {
+    // The same few routes by anyone at all: what is remembered of one caller must not serve the next.
+    const { callers } = this.#world
+    const targets = [this.#random.pick(this.#targets), this.#random.pick(this.#targets)]
+    const sent = Array.from({ length: ON_ONE }, (_, i) => {
+      const caller = this.#random.pick(this.#random.chance(0.5) ? callers.slice(0, 1) : callers)
+      return { request: this.#make(validRequest, targets), caller, requestId: `fuzz-${i}` }
+    }).filter(({ request }) => request.method !== 'HEAD' && !isStream(request.target))
+    const bytes = sent.flatMap(({ request, caller, requestId }, i) =>
+      write(request, caller.authorization, requestId, i === sent.length - 1),
+    )
+    const { replies, ...rest } = await this.#exchange(bytes, false)
+    for (const [i, seen] of replies.entries()) {
+      const { request, caller, requestId } = sent[i]!
+      const standing = caller.tokenId === undefined ? standingOf(caller, this.#world) : 'open'
+      const problem = judge(request, standing, requestId, { ...rest, replies: [seen] }) ?? this.#fault()
+      if (problem !== undefined) throw new FuzzError(`answer ${i}: ${problem}`, this.#where, bytes)
+      this.#tally.note('valid', request.target.operation.operationId, seen.status, rest.ms, 'one of several')
+    }
+    // Who is refused before the body is in is the last that is answered.
+    const isCut = replies.at(-1)?.headers.get('connection') === 'close'
+    if (replies.length < sent.length && !isCut)
+      throw new FuzzError(`${replies.length} of ${sent.length} were answered`, this.#where, bytes)
   }
 
   /** @param isAmong - whether others are sent beside it, so that nobody knows whose tokens stand by then */
@@ -152,6 +180,10 @@ function standingOf({ isMade, tokenId }: Caller, { live, now }: Fuzzed): Standin
     (of) => engine.fact({ kind: 'suspension', of }) !== undefined,
   )
   return isSuspended ? 'fallen' : 'stands'
+}
+
+function isStream({ operation }: Target): boolean {
+  return JSON.stringify(operation.responses['200'] ?? {}).includes('text/event-stream')
 }
 
 function cursorOf({ text }: Seen): string | undefined {
