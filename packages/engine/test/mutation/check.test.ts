@@ -287,6 +287,96 @@ describe('the fast walk gives up', () => {
   })
 })
 
+describe('the fast walk, asked by number', () => {
+  const facts = [
+    ...PARTIES,
+    ...RESOURCES,
+    u0.grants('doc:mid:see', u5),
+    u5.grants('doc:mid:see', u6),
+    u0.grants('proj:p:c1:d', u5),
+    system.grants('user:u1', u5),
+    u1.owns('other:1'),
+    u2.owns('other:1:2'),
+  ]
+  const NODES = [
+    'doc:mid:see',
+    'doc:mid',
+    'doc:low',
+    'doc:top',
+    'doc',
+    'proj:p:c1:d',
+    'proj:p:c1',
+    'proj:q',
+    'fs',
+  ]
+
+  test('answers as for the text, one namespace after the other', () => {
+    const walks = new Walks(facts)
+    const byNumber = (actor: string, permission: string): boolean | undefined => {
+      const [party, node] = [walks.index.parties.get(actor)!, walks.index.findNode(permission)]
+      return walks.fast.checkNode(party, node, () => NOON)
+    }
+    const known = actors.filter((each) => walks.index.parties.get(each) !== undefined)
+    const expected = new Walks(facts)
+    for (const actor of known)
+      for (const permission of NODES) {
+        const answer = expected.ask(actor, permission)
+        assert.notEqual(answer, undefined)
+        assert.equal(byNumber(actor, permission), answer, `${actor} ${permission}`)
+      }
+    // Where what was asked before names something else, or went on beneath what facts name.
+    for (const before of ['doc:low:see', 'proj:q:new', 'doc:unheard', 'none:x', 'user:u1', 'other:1:2'])
+      for (const permission of NODES) {
+        walks.ask('user:u5', before)
+        assert.equal(byNumber('user:u5', permission), expected.ask('user:u5', permission), permission)
+      }
+    for (const permission of ['user:u1', 'user', 'other:1', 'other:1:2', 'other'])
+      for (const actor of ['user:u1', 'system'])
+        assert.equal(byNumber(actor, permission), undefined, permission)
+    assert.equal(byNumber('system', 'doc:mid'), true)
+  })
+
+  test('knows when its namespace went and came again', () => {
+    const walks = new Walks(PARTIES)
+    const brief = { kind: 'namespace', name: 'brief', description: 'comes and goes', modes: ['x'] } as const
+    const grant = system.grants('brief:1', u5)
+    const ask = (): unknown => {
+      const node = walks.index.findNode('brief:1')
+      return walks.fast.checkNode(walks.index.parties.get(u5.as)!, node, () => NOON)
+    }
+    for (let twice = 0; twice < 2; twice++) {
+      walks.put(brief, grant)
+      assert.equal(ask(), true)
+      walks.remove(removalOf(grant), { kind: 'namespace', name: 'brief' })
+      // Its place is taken by another.
+      walks.put(system.grants('a:9', u5)).remove(removalOf(system.grants('a:9', u5)))
+    }
+  })
+
+  test('remembers what it learns in a batch, by text and by number alike', () => {
+    const later = { expiresAt: at(NOON + 1) }
+    const walks = new Walks([...PARTIES, system.grants('a:1', u0, later), u0.grants('a:1', u1, later)])
+    const node = walks.index.findNode('a:1')
+    const byNumber = (who: Said): boolean | undefined =>
+      walks.fast.checkNode(walks.index.parties.get(who.as)!, node, () => {
+        walks.reads++
+        return NOON
+      })
+    walks.fast.batch(() => {
+      assert.equal(walks.readsFor(u1.as, 'a:1'), 1)
+      assert.equal(byNumber(u1), true)
+      assert.equal(byNumber(u0), true)
+      assert.equal(byNumber(u2), false)
+      assert.equal(walks.reads, 1)
+    })
+    walks.fast.batch(() => {
+      assert.equal(byNumber(u1), true)
+      assert.equal(walks.readsFor(u0.as, 'a:1'), 0)
+      assert.equal(walks.reads, 2)
+    })
+  })
+})
+
 describe('the fast walk reads the time', () => {
   const later = { expiresAt: at(NOON + 1) }
   const facts = [
