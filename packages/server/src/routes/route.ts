@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { EdgeError, parseBody, parseShape, type ProblemCode } from '@castellan/protocol'
 import type { Context as HonoContext } from 'hono'
-import type { z } from '@hono/zod-openapi'
+import type { z } from 'zod'
 import { identify, type Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { assertBodyExpected, readBody } from '../edge/body.ts'

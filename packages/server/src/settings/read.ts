@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { findNearest } from '@castellan/engine'
 import { JsonInvalidError, parseJson, printPath } from '@castellan/protocol'
-import type { z } from '@hono/zod-openapi'
+import type { z } from 'zod'
 import { PlatformError } from '../platform/errors.ts'
 import { findDisagreements } from './agree.ts'
 import {

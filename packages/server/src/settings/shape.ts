@@ -1,4 +1,4 @@
-import { z } from '@hono/zod-openapi'
+import { z } from 'zod'
 import { SETTING_NAMES, SETTINGS, type Setting, type SettingName, type Settings } from './list.ts'
 
 /** `settings/castellan.json`. Every key has a default, so `{}` is a whole file. */
