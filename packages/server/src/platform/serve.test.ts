@@ -60,6 +60,15 @@ describe('the server of a platform folder', () => {
     )
   })
 
+  test('is named as the settings say, or else by where it listens', async (t) => {
+    const nameOf = async (overrides: SettingOverrides) => {
+      const { call } = await serve(t, overrides)
+      return (await call('GET', '/.well-known/authzen-configuration')).body.policy_decision_point
+    }
+    assert.equal(await nameOf({ publicUrl: 'https://pdp.example.com/' }), 'https://pdp.example.com')
+    assert.match(await nameOf({}), /^http:\/\/127\.0\.0\.1:\d+$/)
+  })
+
   test('is not when the disk has less room than the settings want', async (t) => {
     const { call, logged } = await serve(t, { diskFreeBytesMin: 1_000_000_000_000 })
     const { status, body } = await call('GET', '/readyz')

@@ -36,6 +36,7 @@ export function createPlatformServer(
     log,
     limits: settings,
     accessLogLevel: settings.accessLogLevel,
+    ...(settings.publicUrl !== '' && { publicUrl: settings.publicUrl }),
     metricsOpen: settings.metricsOpen,
     checks: [diskCheck(platform)],
     ...(decisionLog !== undefined && { decisionLog }),
