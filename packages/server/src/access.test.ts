@@ -65,18 +65,6 @@ const asked: Omit<Case, 'route'> = {
   absent: { body: ABOUT_NOBODY },
 }
 
-const EVALUATION = {
-  subject: { type: 'user', id: 'alice' },
-  action: { name: 'b' },
-  resource: { type: 'a', id: '1' },
-}
-
-const evaluated: Omit<Case, 'route'> = {
-  ...asked,
-  body: EVALUATION,
-  absent: { body: { ...EVALUATION, subject: { type: 'user', id: 'nobody' } } },
-}
-
 const CASES: readonly Case[] = [
   { ...asked, route: 'POST /v1/check' },
   {
@@ -398,18 +386,6 @@ const CASES: readonly Case[] = [
     stranger: 404,
     admin: 200,
     absent: { path: '/v1/resources/a:9' },
-  },
-  { ...evaluated, route: 'POST /access/v1/evaluation' },
-  { ...evaluated, route: 'POST /access/v1/evaluations' },
-  { ...evaluated, route: 'POST /access/v1/search/resource' },
-  { ...evaluated, route: 'POST /access/v1/search/action' },
-  {
-    route: 'POST /access/v1/search/subject',
-    body: EVALUATION,
-    party: ['ed', 200],
-    opens: ['manage:a:1', 200],
-    stranger: 403,
-    admin: 200,
   },
   { route: 'GET /v1/facts', opens: ['castellan:check', 200], stranger: 403, admin: 200 },
   { route: 'GET /v1/journal', opens: ['castellan:journal', 200], stranger: 403, admin: 200 },
