@@ -1,12 +1,13 @@
 // Changes the store named by the first argument through several callers at once, as fast as it goes, and prints each
 // call that was answered: whether anything of it had to be kept, its id and revision. Never ends by itself. Every other
 // one commits in another thread.
-import { openLive, openSqliteStore } from '@castellan/store'
+import { openLive } from '@castellan/store'
 import { BASICS, batchOf, CALLERS, idOf } from './kill-script.ts'
+import { openPatientStore } from './patient.ts'
 
 const [path, round] = process.argv.slice(2) as [string, string]
 const holdMsMax = Number(round.split('.').at(-1)) % 2 === 0 ? 0 : Infinity
-const live = openLive({ store: await openSqliteStore({ path }), holdMsMax })
+const live = openLive({ store: await openPatientStore(path), holdMsMax })
 if (live.engine.fact({ kind: 'group', id: 'crew' }) === undefined) await live.change(BASICS)
 // The thread is there by then, and takes no time of what follows.
 await live.change([{ add: { kind: 'user', id: `begin-${round}` } }], { reason: `begin-${round}` })

@@ -3,10 +3,11 @@
 // `aside`, in another thread. For running where files cannot grow without end.
 import assert from 'node:assert/strict'
 import type { Commit } from '@castellan/engine'
-import { openSqliteStore, verifyStore } from '@castellan/store'
+import { verifyStore } from '@castellan/store'
 import { Script } from '@castellan/store/suite'
+import { openPatientStore } from './patient.ts'
 
-const store = await openSqliteStore({ path: process.argv[2] as string })
+const store = await openPatientStore(process.argv[2] as string)
 const script = new Script()
 const text = 'x'.repeat(100_000)
 let code: string | undefined

@@ -1,6 +1,6 @@
 // The thread that `aside.ts` starts: takes groups one by one, answers each when it is on the disk, ends when told.
 import { workerData } from 'node:worker_threads'
-import { problemOf, type ThreadAnswer, type ThreadData } from './aside.ts'
+import { problemOf, type ThreadAnswer, type ThreadData, type ThreadSays } from './aside.ts'
 import { Database } from './database.ts'
 import { configure } from './store.ts'
 import { Writing, type Rows } from './writing.ts'
@@ -17,6 +17,7 @@ port.on('message', (rows: Rows | null) => {
   letGo()
   port.close()
 })
+port.postMessage('ready' satisfies ThreadSays)
 
 function answerOf(rows: Rows): ThreadAnswer {
   const start = performance.now()

@@ -12,7 +12,9 @@ export interface ThreadData {
   readonly closed: Int32Array
 }
 
-/** What it answers to each group. */
+/** What it says: first that it is ready, then an answer to each group. */
+export type ThreadSays = 'ready' | ThreadAnswer
+
 export interface ThreadAnswer {
   /** How long it was at work. */
   readonly ms: number
@@ -27,17 +29,24 @@ interface Problem {
   readonly hint: string
 }
 
-/** How a group ended. `lost` means that its thread did: whether it is on the disk, the database knows. */
+/** How a group ended. */
 export type Outcome =
   | { readonly kind: 'durable'; readonly ms: number }
   | { readonly kind: 'refused'; readonly ms: number; readonly error: Error }
-  | { readonly kind: 'lost'; readonly reason: unknown }
+  /** No thread took it; or one did and ended, and whether it is on the disk, the database knows. */
+  | { readonly kind: 'left'; readonly reason?: unknown }
+
+export interface AsideOptions {
+  /** Whether a group waits for a thread that is starting. Default false: it is left to whoever brings it. */
+  readonly isPatient?: boolean
+  /** The thread's program. */
+  readonly program?: URL
+}
 
 /** The thread's own file, in TypeScript or as it was emitted. */
 const PROGRAM = new URL(`./aside-thread${extname(import.meta.url)}`, import.meta.url)
 /** To wait for a sync under way when closing. A disk that takes longer does not come back. */
 const CLOSE_MS_MAX = 60_000
-
 /** Where this many threads in a row ended by themselves, as where their file was not packed, no more are started. */
 const LOSSES_MAX = 3
 
@@ -45,47 +54,55 @@ interface Thread {
   readonly worker: Worker
   readonly port: MessagePort
   readonly closed: Int32Array
+  isReady: boolean
 }
 
 /** A thread with a connection of its own that commits while this one goes on. It starts with the first group. */
 export class Aside {
   readonly #path: string
   readonly #program: URL
+  readonly #isPatient: boolean
   #thread: Thread | undefined
   /** Threads in a row that ended without an answer. */
   #losses = 0
+  /** Whom to tell of the group that the thread has. */
   #done: ((outcome: Outcome) => void) | undefined
 
-  constructor(path: string, program = PROGRAM) {
+  constructor(path: string, { program = PROGRAM, isPatient = false }: AsideOptions = {}) {
     this.#path = path
     this.#program = program
+    this.#isPatient = isPatient
   }
 
   /** @param done - called in a later turn */
   commit(rows: Rows, done: (outcome: Outcome) => void): void {
     invariant(this.#done === undefined, 'a group is given to the thread while another is under way')
     this.#done = done
+    let reason: unknown
     try {
       const thread = (this.#thread ??= this.#start())
-      // An idle thread keeps no program from ending; one that works does.
-      thread.worker.ref()
-      thread.port.ref()
-      thread.port.postMessage(rows)
-    } catch (reason) {
-      setImmediate(() => this.#finish({ kind: 'lost', reason }))
+      if (thread.isReady || this.#isPatient) {
+        hold(thread)
+        thread.port.postMessage(rows)
+        return
+      }
+    } catch (error) {
+      reason = error
     }
+    setImmediate(() => this.#finish({ kind: 'left', reason }, done))
   }
 
   /** Waits for the group under way, whose caller is told before this returns, and for the thread to let the database go. */
   close(): void {
     const thread = this.#thread
-    if (thread === undefined) return this.#finish({ kind: 'lost', reason: undefined })
     this.#thread = undefined
-    thread.port.postMessage(null)
-    Atomics.wait(thread.closed, 0, 0, CLOSE_MS_MAX)
-    const answer = receiveMessageOnPort(thread.port)?.message as ThreadAnswer | undefined
-    thread.port.close()
-    this.#finish(answer === undefined ? { kind: 'lost', reason: undefined } : outcomeOf(answer))
+    if (thread !== undefined) {
+      thread.port.postMessage(null)
+      Atomics.wait(thread.closed, 0, 0, CLOSE_MS_MAX)
+      for (const says of received(thread.port)) if (says !== 'ready') this.#finish(outcomeOf(says))
+      thread.port.close()
+    }
+    this.#finish({ kind: 'left' })
   }
 
   /** @throws where no thread may be started */
@@ -99,16 +116,20 @@ export class Aside {
       workerData: data,
       transferList: [channel.port2],
     })
-    const thread = { worker, port: channel.port1, closed }
+    const thread: Thread = { worker, port: channel.port1, closed, isReady: false }
     let reason: unknown
     worker.on('error', (error) => (reason = error))
     worker.on('exit', () => this.#lose(thread, reason))
-    channel.port1.on('message', (answer: ThreadAnswer) => {
+    channel.port1.on('message', (says: ThreadSays) => {
+      if (says === 'ready') {
+        thread.isReady = true
+        return
+      }
       this.#losses = 0
-      worker.unref()
-      channel.port1.unref()
-      this.#finish(outcomeOf(answer))
+      release(thread)
+      this.#finish(outcomeOf(says))
     })
+    release(thread)
     return thread
   }
 
@@ -118,14 +139,34 @@ export class Aside {
     this.#thread = undefined
     this.#losses++
     thread.port.close()
-    this.#finish({ kind: 'lost', reason })
+    this.#finish({ kind: 'left', reason })
   }
 
-  #finish(outcome: Outcome): void {
-    const done = this.#done
+  /** @param done - nobody else is told */
+  #finish(outcome: Outcome, done = this.#done): void {
+    if (done === undefined || done !== this.#done) return
     this.#done = undefined
-    done?.(outcome)
+    done(outcome)
   }
+}
+
+function* received(port: MessagePort): Generator<ThreadSays> {
+  for (;;) {
+    const received = receiveMessageOnPort(port)
+    if (received === undefined) return
+    yield received.message as ThreadSays
+  }
+}
+
+/** A thread that works keeps its program from ending; an idle one does not. */
+function hold({ worker, port }: Thread): void {
+  worker.ref()
+  port.ref()
+}
+
+function release({ worker, port }: Thread): void {
+  worker.unref()
+  port.unref()
 }
 
 function outcomeOf({ ms, problem }: ThreadAnswer): Outcome {

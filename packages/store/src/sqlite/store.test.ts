@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { Fact, Store } from '@castellan/engine'
 import { makeFolder } from '../../test/folder.ts'
+import { openPatientStore } from '../../test/patient.ts'
 import { openLive } from '../live.ts'
 import { Script, testStore } from '../suite/index.ts'
 import { verifyStore } from '../verify.ts'
@@ -12,14 +13,19 @@ import { Database } from './database.ts'
 import { openSqliteReader, openSqliteStore, restore } from './index.ts'
 import { configure } from './store.ts'
 
-testStore('sqlite', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'castellan-store-'))
-  return {
-    open: () => openSqliteStore({ path: join(folder, 'castellan.db') }),
-    isDurable: true,
-    remove: () => rmSync(folder, { recursive: true }),
-  }
-})
+for (const [name, open] of [
+  ['sqlite', (path: string) => openSqliteStore({ path })],
+  ['sqlite with its thread from the beginning', openPatientStore],
+] as const) {
+  testStore(name, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'castellan-store-'))
+    return {
+      open: () => open(join(folder, 'castellan.db')),
+      isDurable: true,
+      remove: () => rmSync(folder, { recursive: true }),
+    }
+  })
+}
 
 describe('a commit', () => {
   test('is on the disk when it returns, on every platform', async () => {

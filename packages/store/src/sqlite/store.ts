@@ -17,7 +17,7 @@ import {
 } from '@castellan/engine'
 import { closedError, corruptError } from '../errors.ts'
 import { chainCommits, type JournalPosition } from '../journal.ts'
-import { Aside, type Outcome } from './aside.ts'
+import { Aside } from './aside.ts'
 import { Database, hasLog, missingError, type Statement } from './database.ts'
 import { checkHeader, READABLE_VERSION, SCHEMA_VERSION } from './header.ts'
 import { acquireLock, type Lock } from './lock.ts'
@@ -211,9 +211,10 @@ class Writer implements SqliteStore {
     const { rows, last } = this.#chain(commits, receipts)
     this.#aside.commit(rows, (outcome) => {
       this.#underWay = undefined
-      const error = this.#errorOf(outcome, rows, last)
+      const { error, ms } =
+        outcome.kind === 'left' ? this.#writeLeft(rows, last) : { error: undefined, ...outcome }
       if (error === undefined) this.#last = last
-      done(error, outcome.kind === 'lost' ? 0 : outcome.ms)
+      done(error, ms)
     })
     this.#underWay = commits
   }
@@ -275,16 +276,16 @@ class Writer implements SqliteStore {
   }
 
   /** A thread that ended left its group whole or not there: SQLite shows nobody what is not on the disk. */
-  #errorOf(outcome: Outcome, rows: Rows, last: JournalPosition): Error | undefined {
-    if (outcome.kind === 'durable') return undefined
-    if (outcome.kind === 'refused') return outcome.error
+  #writeLeft(rows: Rows, last: JournalPosition): { error: Error | undefined; ms: number } {
+    const start = performance.now()
+    let error: Error | undefined
     try {
       // Receipts alone leave no trace in the journal, and can be written twice.
       if (rows.entries.length === 0 || this.#reading.last().head !== last.head) this.#writing.commit(rows)
-      return undefined
-    } catch (error) {
-      return error as Error
+    } catch (reason) {
+      error = reason as Error
     }
+    return { error, ms: performance.now() - start }
   }
 
   /** Facts are read in pages: a commit between two of them would mix two revisions. */
