@@ -133,6 +133,8 @@ describe('GET /metrics', () => {
   test('tells of commits, revision and followers', async (t) => {
     const served = await open(t)
     const { live, change } = served
+    const permission = 'castellan:journal'
+    await change({ add: { kind: 'grant', issuer: 'system', holder: 'user:root', permission, extra: {} } })
     const before = await read(served)
     await Promise.all([
       change({ add: { kind: 'user', id: 'one' } }),
@@ -140,18 +142,21 @@ describe('GET /metrics', () => {
       change({ add: { kind: 'user', id: 'two' } }),
     ])
     const stop = new AbortController()
-    const following = live.follow({ signal: stop.signal })[Symbol.asyncIterator]()
-    const next = following.next()
+    const following = await fetch(`${served.address}/v1/watch`, {
+      headers: { authorization: `Bearer ${await served.tokenOf('root')}` },
+      signal: stop.signal,
+    })
+    assert.equal(following.status, 200)
     const values = await read(served)
     const more = (name: string) => (values.get(name) ?? 0) - (before.get(name) ?? 0)
-    assert.equal(more('castellan_commits_total'), 2, 'what changes nothing is no commit')
-    assert.equal(more('castellan_commit_seconds_count'), 1, 'they shared a sync')
+    assert.equal(more('castellan_commits_total'), 3, 'what changes nothing is no commit')
+    assert.equal(more('castellan_commit_seconds_count'), 2, 'two users shared a sync; a token came later')
     assert.equal(values.get('castellan_revision'), live.engine.revision)
     assert.equal(values.get('castellan_followers'), 1)
     const lastSync = values.get('castellan_last_sync_timestamp_seconds')
     assert.equal(lastSync, served.clock.now / 1_000)
     stop.abort()
-    await next
+    await sleep(50)
     assert.equal((await read(served)).get('castellan_followers'), 0)
     assert.equal(values.get('castellan_store_bytes'), undefined, 'a store in memory is on no disk')
   })
