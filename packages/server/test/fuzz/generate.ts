@@ -112,7 +112,9 @@ export class Generator {
       case 'array':
         return this.#array((rest['items'] ?? {}) as JsonSchema, name, depth)
       case 'string':
-        return this.string(name)
+        return typeof rest['pattern'] === 'string'
+          ? this.#matching(new RegExp(rest['pattern'], 'u'), name, examples)
+          : this.string(name)
       case 'integer':
       case 'number':
         return this.#integer(rest, name)
@@ -130,6 +132,15 @@ export class Generator {
     const kind = kindOf(before)
     const found = kind !== undefined && this.#random.chance(0.8) ? this.#pool.find(kind) : undefined
     return found ?? String(this.value(schema, name))
+  }
+
+  /** Any text that a pattern allows, or an example of it. */
+  #matching(pattern: RegExp, name: string, examples: unknown): unknown {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const text = this.string(name)
+      if (pattern.test(text)) return text
+    }
+    return this.#random.pick(examples as unknown[])
   }
 
   /** Any text, mostly of what is known. */
