@@ -32,25 +32,17 @@ export class Table {
     this.free.push(row)
   }
 
-  /**
-   * Puts rows in another order and closes the gaps.
-   *
-   * @param order - every row in use, once
-   * @returns the new row of each old one
-   */
-  reorder(order: Int32Array): Int32Array {
-    const newOf = new Int32Array(this.size).fill(NONE)
-    for (let at = 0; at < order.length; at++) newOf[order[at]!] = at
-    this.hot.reorder(order)
-    this.cold.reorder(order)
-    this.size = order.length
+  /** Forgets all rows, and makes room for others. */
+  restart(rows: number): void {
+    this.hot.restart(rows)
+    this.cold.restart(rows)
+    this.size = 0
     this.free = []
-    return newOf
   }
 }
 
-/** Loading ends with `reorder`, which leaves no room unused but for what comes later. */
-const GROWTH = 1.6
+/** What is left beyond what a table was laid out for, in rows. */
+const SPARE = 16
 
 class Part {
   /** Row after row; a field is at `row * width + place`. Moves when it grows. */
@@ -59,41 +51,23 @@ class Part {
 
   constructor(width: number) {
     this.width = width
-    this.data = new Int32Array(width * 16)
+    this.data = new Int32Array(width * SPARE)
   }
 
   clear(row: number): void {
     const start = row * this.width
     const end = start + this.width
-    if (end > this.data.length) this.data = grown(this.data, (Math.ceil(row * GROWTH) + 16) * this.width)
+    if (end > this.data.length) this.data = grown(this.data, (Math.ceil(row * 1.25) + SPARE) * this.width)
     const { data } = this
     for (let at = start; at < end; at++) data[at] = NONE
   }
 
-  reorder(order: Int32Array): void {
-    const { data, width } = this
-    const moved = new Int32Array((order.length + 16) * width)
-    for (let to = 0; to < order.length; to++) {
-      const from = order[to]! * width
-      for (let place = 0; place < width; place++) moved[to * width + place] = data[from + place]!
-    }
-    this.data = moved
+  restart(rows: number): void {
+    this.data = new Int32Array((rows + SPARE) * this.width)
   }
 
   field(place: number): Field {
     return new Field(this, place)
-  }
-
-  /** Where rows moved, the fields that point to them follow. @param size - rows of this part */
-  follow(newOf: Int32Array, size: number, ...fields: readonly Field[]): void {
-    const { data, width } = this
-    const places = fields.map(({ place }) => place)
-    for (let start = 0; start < size * width; start += width) {
-      for (const place of places) {
-        const row = data[start + place]!
-        if (row !== NONE) data[start + place] = newOf[row]!
-      }
-    }
   }
 }
 
@@ -101,6 +75,26 @@ function grown(data: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayB
   const larger = new Int32Array(length)
   larger.set(data)
   return larger
+}
+
+/** Rows that are only added: for what is gathered and then laid out. */
+export class Rows {
+  /** Row after row. Moves when it grows. */
+  data: Int32Array<ArrayBuffer>
+  readonly width: number
+  count = 0
+
+  constructor(width: number) {
+    this.width = width
+    this.data = new Int32Array(width * 256)
+  }
+
+  /** Where a new row begins. */
+  add(): number {
+    const at = this.count++ * this.width
+    if (at === this.data.length) this.data = grown(this.data, this.data.length * 2)
+    return at
+  }
 }
 
 /** One number of every row. */
@@ -154,6 +148,30 @@ export class Chains {
     this.prev.set(row, NONE)
   }
 
+  /**
+   * Threads all lists anew, each in the order of its rows. From end to end, twice: to link a row at a time is to
+   * jump between it, its owner and the row before.
+   *
+   * @param ownerOf - of each row its owner, or NONE
+   */
+  thread(ownerOf: Field, rows: number, owners: number): void {
+    const last = new Int32Array(owners).fill(NONE)
+    for (let row = 0; row < rows; row++) {
+      const owner = ownerOf.get(row)
+      if (owner === NONE) continue
+      this.prev.set(row, last[owner]!)
+      last[owner] = row
+    }
+    last.fill(NONE)
+    for (let row = rows - 1; row >= 0; row--) {
+      const owner = ownerOf.get(row)
+      if (owner === NONE) continue
+      this.next.set(row, last[owner]!)
+      last[owner] = row
+    }
+    for (let owner = 0; owner < owners; owner++) this.head.set(owner, last[owner]!)
+  }
+
   first(owner: number): number {
     return this.head.get(owner)
   }
@@ -167,10 +185,43 @@ export class Chains {
   }
 }
 
-/** A copy that does not keep the longer string alive it was cut from. Engines copy slices below 13 units outright. */
-export function flatten(text: string): string {
-  if (text.length < 13) return text
-  const parts: string[] = []
-  for (let at = 0; at < text.length; at += 12) parts.push(text.slice(at, at + 12))
-  return parts.join('')
+/**
+ * Rows by key, those with the same key in their order.
+ *
+ * @param keys - of each row, NONE for those to leave out
+ * @param count - one more than the highest key
+ * @returns the rows, and where those of each key begin; a last one says where all end
+ */
+export function sortByKey(
+  keys: Int32Array,
+  count: number,
+): { readonly rows: Int32Array; readonly starts: Int32Array } {
+  const starts = new Int32Array(count + 1)
+  for (const key of keys) if (key !== NONE) starts[key + 1]!++
+  for (let key = 0; key < count; key++) starts[key + 1]! += starts[key]!
+  const places = starts.slice()
+  const rows = new Int32Array(starts[count]!)
+  for (let row = 0; row < keys.length; row++) {
+    const key = keys[row]!
+    if (key !== NONE) rows[places[key]!++] = row
+  }
+  return { rows, starts }
 }
+
+/** A copy that does not keep the longer string alive it was cut from. */
+export function flatten(text: string): string {
+  return copyPiece(text, 0, text.length)
+}
+
+/** The same of a piece, without cutting it out first. */
+export function copyPiece(text: string, start: number, end: number): string {
+  if (end - start > UNITS_MAX)
+    return [copyPiece(text, start, start + UNITS_MAX), copyPiece(text, start + UNITS_MAX, end)].join('')
+  units.length = end - start
+  for (let at = start; at < end; at++) units[at - start] = text.charCodeAt(at)
+  return String.fromCharCode(...units)
+}
+
+/** What is being copied; engines take only so many arguments. */
+const units: number[] = []
+const UNITS_MAX = 1024

@@ -67,7 +67,7 @@ import { scan } from './scan.ts'
 export interface EngineOptions {
   /** Facts to begin with, in an order in which each comes after what it names. */
   readonly facts?: Iterable<Fact>
-  /** True when a store hands back what an engine planned: in any order within a kind, and not checked again. */
+  /** True when a store hands back what an engine planned: in any order, and not checked again. */
   readonly verified?: boolean
   /** Ids that were removed and are never made again. */
   readonly retired?: Iterable<FactKey>
@@ -152,8 +152,10 @@ export class Engine {
     for (const namespace of namespacesOf(options.catalog ?? []))
       this.state({ kind: 'namespace', ...namespace })
     if (options.verified === true) this.index.load(options.facts ?? [])
-    else for (const fact of options.facts ?? []) this.state(fact)
-    this.index.pack()
+    else {
+      for (const fact of options.facts ?? []) this.state(fact)
+      this.index.pack()
+    }
     for (const key of options.retired ?? []) this.index.retired.get(key.kind)!.add(keyParts(key)[0])
     this.current = options.revision ?? 0
   }

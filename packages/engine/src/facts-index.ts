@@ -1,6 +1,6 @@
 import { parseParty } from './actor.ts'
 import { BUILT_IN_NAMESPACES, isBuiltInNamespace } from './catalog.ts'
-import { Chains, flatten, NONE, Table } from './columns.ts'
+import { Chains, flatten, NONE, type Rows, sortByKey, Table } from './columns.ts'
 import { invariant } from './errors.ts'
 import type {
   AppFact,
@@ -17,7 +17,9 @@ import type {
 } from './fact.ts'
 import { FACT_KINDS } from './fact.ts'
 import { compareText, encodeComponent, namespaceOf } from './permission.ts'
-import { isAt, NameTable } from './name-table.ts'
+import { BATCH, Gathered, GatheredStrings, GIVEN, MEMBERSHIP, STRING } from './gathered.ts'
+import { Loading } from './loading.ts'
+import { isAt, NameTable, Pieces } from './name-table.ts'
 import type { FactReader } from './rule.ts'
 
 /**
@@ -53,9 +55,6 @@ const CROWDED = 24
 /** Children of one node beyond which they are looked up by name instead of walked. */
 const SIBLINGS_MAX = 8
 
-/** Facts loaded together. */
-const BATCH = 256
-
 /** There without being stated, owned by `system`. */
 export const BUILT_IN_GROUPS = ['user', 'admin', 'developer', 'guest'] as const
 
@@ -72,13 +71,6 @@ export interface Root {
 }
 
 const NO_MODES: readonly string[] = []
-const NO_ROOT: Root = {
-  node: NONE,
-  ladder: NO_MODES,
-  isIrregular: false,
-  hasLongFolders: false,
-  isGone: true,
-}
 
 /** What the walk reads of a node: half a cache line. */
 export const NODE = {
@@ -191,8 +183,8 @@ export class FactsIndex implements FactReader {
   )
   readonly nodeFlags = this.nodeTable.hot.field(NODE.flags)
   readonly childCount = this.nodeTable.cold.field(NODE_COLD.childCount)
-  /** Of nodes with more than SIBLINGS_MAX children: those by name. */
-  private readonly childTables = new Map<number, NameTable>()
+  /** Nodes by parent and name: all but namespaces, and modes that have few nodes beside them. */
+  private readonly names = new NameTable(this.component)
   readonly roots = new Map<string, Root>()
   /** Place of the component in the ladder of its namespace; NONE when it is no mode. */
   readonly rank = this.nodeTable.hot.field(NODE.rank)
@@ -211,7 +203,7 @@ export class FactsIndex implements FactReader {
     this.nodeTable.cold.field(NODE_COLD.nextContent),
     this.nodeTable.cold.field(NODE_COLD.prevContent),
   )
-  private readonly resourceNames = new Map<number, string>()
+  readonly resourceNames = new Map<number, string>()
   /** By folder (or root node, for what is in none), then by given name: who bears it, a list when several do. */
   private readonly named = new Map<number, Map<string, Bearers>>()
 
@@ -249,13 +241,6 @@ export class FactsIndex implements FactReader {
   readonly userGroup: number
   /** Nodes to be looked at once they may go. */
   private kept: Set<number> | undefined
-  /** Between `load` and `pack` grants are in no lists yet, and nothing may be asked. */
-  private isLoading = false
-  private lastIssuer = 'system'
-  private lastIssuerRow = SYSTEM
-  private lastGroup = ''
-  private lastGroupRow = NONE
-  private lastRoot: Root = NO_ROOT
 
   constructor() {
     for (const kind of FACT_KINDS) this.retired.set(kind, new Set())
@@ -303,53 +288,13 @@ export class FactsIndex implements FactReader {
     }
   }
 
-  /** Adds facts that a store kept, all of them new. `pack` must follow. */
+  /** Adds facts that a store kept, in any order, no two of one key. All is laid out anew. */
   load(facts: Iterable<Fact>): void {
-    this.isLoading = true
-    for (const batch of batchesOf(facts)) {
-      switch (batch[0]!.kind) {
-        case 'resource':
-          this.loadResources(batch as ResourceFact[])
-          break
-        case 'member':
-          this.loadMembers(batch as MemberFact[])
-          break
-        case 'grant':
-          this.loadGrants(batch as GrantFact[])
-          break
-        default:
-          for (const fact of batch) this.put(fact)
-      }
-    }
-  }
-
-  private loadResources(facts: readonly ResourceFact[]): void {
-    const owners = this.parties.guess(facts.map(({ owner }) => owner))
-    const nodes = this.guessNodes(facts.map(({ permission }) => permission))
-    const folders = this.guessNodes(facts.map(({ parent, permission }) => parent ?? permission))
-    for (const [i, fact] of facts.entries()) {
-      const owner = this.internParty(fact.owner, owners[i])
-      const node = this.internNode(fact.permission, nodes[i])
-      const folder = fact.parent === undefined ? NONE : this.internNode(fact.parent, folders[i])
-      this.setResource(fact, node, owner, folder)
-    }
-  }
-
-  private loadMembers(facts: readonly MemberFact[]): void {
-    const members = this.parties.guess(facts.map(({ member }) => member))
-    for (const [i, fact] of facts.entries())
-      this.setMember(this.internGroup(fact.group), this.internParty(fact.member, members[i]))
-  }
-
-  private loadGrants(facts: readonly GrantFact[]): void {
-    const holders = this.parties.guess(facts.map(({ holder }) => holder))
-    const nodes = this.guessNodes(facts.map(({ permission }) => permission))
-    for (const [i, fact] of facts.entries()) {
-      const issuer = this.internIssuer(fact.issuer)
-      const holder = this.internParty(fact.holder, holders[i])
-      const node = this.internNode(fact.permission, nodes[i])
-      this.setGrant(fact, this.makeGrant(node, holder, issuer), true)
-    }
+    const gathered = this.gather()
+    const loading = new Loading(this, gathered)
+    loading.take(facts)
+    this.layOut(gathered)
+    for (const fact of loading.late) this.put(fact)
   }
 
   remove(key: FactKey): void {
@@ -472,120 +417,206 @@ export class FactsIndex implements FactReader {
 
   /**
    * Lays the rows out as the walk reads them: memberships by member, each folder before its content, a resource's
-   * modes beside it, grants beside those on the same string. Answers stay what they were. Done once, after loading:
-   * what changes later is little.
+   * modes beside it, grants beside those on the same string. Answers stay what they were. Done once, after facts were
+   * put: what changes later is little.
    */
   pack(): void {
-    this.packMembers()
-    this.packNodes()
-    this.packGrants()
-    this.isLoading = false
+    this.layOut(this.gather())
   }
 
-  private packMembers(): void {
-    const order: number[] = []
-    for (let party = 0; party < this.partyTable.size; party++) {
-      for (let row = this.groupsOf.first(party); row !== NONE; row = this.groupsOf.after(row)) order.push(row)
+  private layOut(gathered: Gathered): void {
+    const newOf = this.layNodes(gathered)
+    this.layMembers(gathered)
+    this.layGrants(gathered, newOf)
+  }
+
+  /** What is there, in plain columns; rows keep their numbers. */
+  private gather(): Gathered {
+    const gathered = new Gathered(new GatheredStrings(this.component, this.names))
+    const { strings, memberships, grants } = gathered
+    for (let node = 0; node < this.nodeTable.size; node++) {
+      strings.add(this.parent.get(node), this.rank.get(node), this.component[node]!)
+      strings.setResource(node, this.owner.get(node), this.folder.get(node))
     }
-    const newOf = this.memberTable.reorder(Int32Array.from(order))
-    const { memberTable, groupsOf, membersOf, partyTable } = this
-    partyTable.hot.follow(newOf, partyTable.size, groupsOf.head)
-    partyTable.cold.follow(newOf, partyTable.size, membersOf.head)
-    memberTable.hot.follow(newOf, memberTable.size, groupsOf.next)
-    memberTable.cold.follow(newOf, memberTable.size, groupsOf.prev, membersOf.next, membersOf.prev)
+    for (let node = 0; node < this.nodeTable.size; node++)
+      if (this.rank.get(node) !== NONE) strings.linkMode(node)
+    for (let party = 0; party < this.partyTable.size; party++) {
+      for (let row = this.groupsOf.first(party); row !== NONE; row = this.groupsOf.after(row)) {
+        const at = memberships.add()
+        memberships.data[at + MEMBERSHIP.group] = this.memberGroup.get(row)
+        memberships.data[at + MEMBERSHIP.party] = party
+      }
+    }
+    for (let grant = 0; grant < this.grantTable.size; grant++) {
+      const at = grants.add()
+      grants.data[at + GIVEN.node] = this.grantNode.get(grant)
+      grants.data[at + GIVEN.holder] = this.grantHolder.get(grant)
+      grants.data[at + GIVEN.issuer] = this.grantIssuer.get(grant)
+    }
+    return gathered
   }
 
-  private packNodes(): void {
-    const { nodeTable, partyTable, grantTable, children, contents, ownedBy } = this
-    const order = this.nodesByPlace()
-    const newOf = nodeTable.reorder(order)
-    nodeTable.hot.follow(newOf, nodeTable.size, this.parent, this.folder, children.head, children.next)
-    nodeTable.cold.follow(
-      newOf,
-      nodeTable.size,
-      children.prev,
-      contents.head,
-      contents.next,
-      contents.prev,
-      ownedBy.next,
-      ownedBy.prev,
-    )
-    partyTable.cold.follow(newOf, partyTable.size, ownedBy.head)
-    grantTable.cold.follow(newOf, grantTable.size, this.grantNode)
+  /** Members of one party beside each other. */
+  private layMembers({ memberships }: Gathered): void {
+    const { memberTable, partyTable } = this
+    const { data, count } = memberships
+    const parties = new Int32Array(count)
+    for (let row = 0; row < count; row++) parties[row] = data[row * MEMBERSHIP.width + MEMBERSHIP.party]!
+    const { rows } = sortByKey(parties, partyTable.size)
+    memberTable.restart(rows.length)
+    for (let to = 0; to < rows.length; to++) {
+      const at = rows[to]! * MEMBERSHIP.width
+      memberTable.take()
+      this.memberGroup.set(to, data[at + MEMBERSHIP.group]!)
+      this.memberParty.set(to, data[at + MEMBERSHIP.party]!)
+    }
+    this.groupsOf.thread(this.memberParty, memberTable.size, partyTable.size)
+    this.membersOf.thread(this.memberGroup, memberTable.size, partyTable.size)
+  }
 
+  /** @returns the new row of each old one */
+  private layNodes({ strings }: Gathered): Int32Array {
+    const { nodeTable, partyTable } = this
+    const { order, newOf } = this.orderNodes(strings.rows)
+    for (let row = 0; row < newOf.length; row++)
+      invariant(newOf[row] !== NONE || this.component[row] === '', 'a folder lies in itself')
+    this.fillNodes(strings.rows, order, newOf)
+    for (const root of this.roots.values()) root.node = newOf[root.node]!
+    this.children.thread(this.parent, nodeTable.size, nodeTable.size)
+    this.contents.thread(this.folder, nodeTable.size, nodeTable.size)
+    this.ownedBy.thread(this.owner, nodeTable.size, partyTable.size)
+    this.names.follow(newOf)
+    this.markCrowdedParents()
+    renameKeys(this.resourceNames, newOf)
+    this.named.clear()
+    for (const [node, name] of this.resourceNames) this.bear(node, name)
+    this.noteAllResources()
+    return newOf
+  }
+
+  private noteAllResources(): void {
+    let root: Root | undefined
+    for (let node = 0; node < this.nodeTable.size; node++) {
+      if (this.owner.get(node) === NONE) continue
+      const top = this.rootOf(node)
+      if (root?.node !== top) root = this.roots.get(this.component[top]!)!
+      this.noteAbove(node, root)
+      this.noteLongFolder(node, root)
+    }
+  }
+
+  private fillNodes({ data }: Rows, order: Int32Array, newOf: Int32Array): void {
+    const { nodeTable } = this
+    nodeTable.restart(order.length)
+    for (let node = 0; node < order.length; node++) nodeTable.take()
+    // One thing at a time, so that the memory of many rows is waited for together.
+    for (let node = 0; node < order.length; node++) {
+      const at = order[node]! * STRING.width
+      this.parent.set(node, data[at + STRING.parent]!)
+      this.rank.set(node, data[at + STRING.rank]!)
+      this.owner.set(node, data[at + STRING.owner]!)
+      this.folder.set(node, data[at + STRING.folder]!)
+    }
     const components = this.component.slice()
     for (let node = 0; node < order.length; node++) this.component[node] = components[order[node]!]!
     this.component.length = order.length
-    for (const root of this.roots.values()) root.node = newOf[root.node]!
-    renameKeys(this.childTables, newOf)
-    for (const table of this.childTables.values()) table.follow(newOf)
-    renameKeys(this.named, newOf)
-    for (const map of this.named.values()) renameValues(map, newOf)
-    renameKeys(this.resourceNames, newOf)
+    for (let node = 0; node < order.length; node++) {
+      const parent = this.parent.get(node)
+      const folder = this.folder.get(node)
+      if (parent !== NONE) this.parent.set(node, newOf[parent]!)
+      if (folder !== NONE) this.folder.set(node, newOf[folder]!)
+      this.nodeFlags.set(node, 0)
+      this.childCount.set(node, 0)
+      this.grantCount.set(node, 0)
+    }
   }
 
-  private nodesByPlace(): Int32Array {
-    const order = new Int32Array(this.nodeTable.size)
-    const isPlaced = new Uint8Array(this.nodeTable.size)
-    const pending: number[] = []
-    let count = 0
+  private markCrowdedParents(): void {
+    const { size } = this.nodeTable
+    for (let node = 0; node < size; node++) {
+      const parent = this.parent.get(node)
+      if (parent !== NONE && this.countChild(parent, 1) > SIBLINGS_MAX)
+        this.setNodeFlag(parent, MANY_CHILDREN, true)
+    }
+    for (let node = 0; node < size; node++) {
+      const parent = this.parent.get(node)
+      if (this.rank.get(node) === NONE || !this.hasMany(parent)) continue
+      if (this.child(parent, this.component[node]!) === NONE) this.names.add(parent, node)
+    }
+  }
+
+  /** Nodes as they shall lie, and the new row of each old one. */
+  private orderNodes({ data, count }: Rows): { order: Int32Array; newOf: Int32Array } {
+    // A namespace's own children that lie in a folder come with it; the others, and all deeper ones, with their parent.
+    const above = new Int32Array(count)
+    for (let row = 0; row < count; row++) {
+      const at = row * STRING.width
+      const parent = data[at + STRING.parent]!
+      const folder = data[at + STRING.folder]!
+      const isTop = parent !== NONE && data[parent * STRING.width + STRING.parent] === NONE
+      above[row] = isTop && folder !== NONE ? folder : parent
+    }
+    const { rows, starts } = sortByKey(above, count)
+    const newOf = new Int32Array(count).fill(NONE)
+    const order = new Int32Array(count)
+    const pending = new Int32Array(count)
+    let size = 0
     for (const { node: top } of this.roots.values()) {
-      // Every node is beneath its root; what lies in folders is met there first, beside its folder.
-      pending.push(top)
-      for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-        if (isPlaced[node] === 1) continue
-        isPlaced[node] = 1
-        order[count++] = node
-        for (let child = this.contents.first(node); child !== NONE; child = this.contents.after(child))
-          pending.push(child)
-        // A namespace's own children that lie in a folder come with it; the others, and all deeper ones, come next.
-        for (let child = this.children.first(node); child !== NONE; child = this.children.after(child)) {
-          if (node !== top || this.folder.get(child) === NONE) pending.push(child)
-        }
+      let left = 0
+      pending[left++] = top
+      while (left > 0) {
+        const row = pending[--left]!
+        newOf[row] = size
+        order[size++] = row
+        // The last come first: modes, which came after the resources.
+        for (let at = starts[row]!; at < starts[row + 1]!; at++) pending[left++] = rows[at]!
       }
     }
-    return order.subarray(0, count)
+    return { order: order.subarray(0, size), newOf }
   }
 
   /** Sorts the grants by node and threads their lists anew. */
-  private packGrants(): void {
-    const rows = this.grantsByNode()
-    const newOf = this.grantTable.reorder(rows)
+  private layGrants({ grants }: Gathered, newNodeOf: Int32Array): void {
+    const { grantTable, nodeTable, partyTable } = this
+    const { data, count } = grants
+    const nodes = new Int32Array(count)
+    for (let row = 0; row < count; row++) {
+      const node = data[row * GIVEN.width + GIVEN.node]!
+      nodes[row] = node === NONE ? NONE : newNodeOf[node]!
+    }
+    const { rows, starts } = sortByKey(nodes, nodeTable.size)
+    const newOf = new Int32Array(count).fill(NONE)
+    grantTable.restart(rows.length)
+    for (let grant = 0; grant < rows.length; grant++) grantTable.take()
+    for (let grant = 0; grant < rows.length; grant++) {
+      const row = rows[grant]!
+      const at = row * GIVEN.width
+      newOf[row] = grant
+      this.grantNode.set(grant, nodes[row]!)
+      this.grantHolder.set(grant, data[at + GIVEN.holder]!)
+      this.grantIssuer.set(grant, data[at + GIVEN.issuer]!)
+    }
+    for (let grant = 0; grant < rows.length; grant++)
+      this.grantFlags.set(grant, this.kind.get(this.grantHolder.get(grant)) === KIND_GROUP ? TO_GROUP : 0)
     renameKeys(this.expiries, newOf)
     renameKeys(this.extras, newOf)
     renameKeys(this.reasons, newOf)
+    for (const grant of this.expiries.keys()) this.grantFlags.set(grant, this.grantFlags.get(grant) | EXPIRES)
+    this.grantsOn.thread(this.grantNode, grantTable.size, nodeTable.size)
+    this.grantsHeld.thread(this.grantHolder, grantTable.size, partyTable.size)
+    this.grantsIssued.thread(this.grantIssuer, grantTable.size, partyTable.size)
     this.crowds.clear()
-    for (let node = 0; node < this.nodeTable.size; node++) {
-      this.grantsOn.head.set(node, NONE)
-      this.grantCount.set(node, 0)
-      this.setNodeFlag(node, CROWD, false)
+    for (let node = 0; node < nodeTable.size; node++) {
+      const held = starts[node + 1]! - starts[node]!
+      this.grantCount.set(node, held)
+      if (held > CROWDED) this.makeCrowd(node)
     }
-    for (let party = 0; party < this.partyTable.size; party++) {
-      this.grantsHeld.head.set(party, NONE)
-      this.grantsIssued.head.set(party, NONE)
-    }
-    // Each is put before the ones linked already, so the lists come out in the order of the rows.
-    for (let grant = this.grantTable.size - 1; grant >= 0; grant--) this.linkGrant(grant)
-  }
-
-  /** Rows of the grants in use, by the row of their node. */
-  private grantsByNode(): Int32Array {
-    const { grantTable, nodeTable, grantNode } = this
-    const places = new Int32Array(nodeTable.size + 1)
-    for (let grant = 0; grant < grantTable.size; grant++)
-      if (grantNode.get(grant) !== NONE) places[grantNode.get(grant) + 1]!++
-    for (let node = 0; node < nodeTable.size; node++) places[node + 1]! += places[node]!
-    const rows = new Int32Array(places[nodeTable.size]!)
-    for (let grant = 0; grant < grantTable.size; grant++)
-      if (grantNode.get(grant) !== NONE) rows[places[grantNode.get(grant)]!++] = grant
-    return rows
   }
 
   // ---- parties
 
   /** The row of a party, made when new. A row does not say that the party exists. */
-  internParty(text: string, guess = NONE): number {
-    if (guess !== NONE && this.partyText[guess] === text) return guess
+  internParty(text: string): number {
     const known = this.parties.get(text)
     if (known !== undefined) return known
     const party = this.partyTable.take()
@@ -619,6 +650,13 @@ export class FactsIndex implements FactReader {
       }
     }
     return party
+  }
+
+  /** The rows of parties, made when new. @param texts - at most BATCH */
+  internParties(texts: readonly string[]): Int32Array {
+    const rows = this.parties.getAll(texts)
+    for (let i = 0; i < rows.length; i++) if (rows[i] === NONE) rows[i] = this.internParty(texts[i]!)
+    return rows
   }
 
   private setBase(party: number, base: number): void {
@@ -767,25 +805,14 @@ export class FactsIndex implements FactReader {
   // ---- memberships
 
   private putMember(fact: MemberFact): void {
-    if (this.findMember(fact) === NONE)
-      this.setMember(this.internGroup(fact.group), this.internParty(fact.member))
-  }
-
-  private setMember(group: number, member: number): void {
+    if (this.findMember(fact) !== NONE) return
     const row = this.memberTable.take()
+    const group = this.internParty(`group:${fact.group}`)
+    const member = this.internParty(fact.member)
     this.memberGroup.set(row, group)
     this.memberParty.set(row, member)
     this.groupsOf.link(member, row)
     this.membersOf.link(group, row)
-  }
-
-  /** Memberships come from a store by group: most have that of the one before. */
-  private internGroup(id: string): number {
-    if (id !== this.lastGroup) {
-      this.lastGroupRow = this.internParty(`group:${id}`)
-      this.lastGroup = id
-    }
-    return this.lastGroupRow
   }
 
   private removeMember(key: { readonly group: string; readonly member: string }): void {
@@ -846,7 +873,7 @@ export class FactsIndex implements FactReader {
   childAt(node: number, text: string, start: number, end: number): number {
     const { data } = this.nodeTable.hot
     if ((data[node * NODE.width + NODE.flags]! & MANY_CHILDREN) !== 0)
-      return this.childTables.get(node)!.find(text, start, end)
+      return this.names.find(node, text, start, end)
     for (
       let child = data[node * NODE.width + NODE.firstChild]!;
       child !== NONE;
@@ -871,52 +898,21 @@ export class FactsIndex implements FactReader {
     return root
   }
 
-  /** @param guess - where its second component probably is */
-  private internNode(permission: string, guess = NONE): number {
+  private internNode(permission: string): number {
     let end = permission.indexOf(':')
-    const { node: root, ladder } = this.internRoot(permission, end < 0 ? permission.length : end)
+    const { node: root, ladder } = this.internRoot(end < 0 ? permission : permission.slice(0, end))
     let node = root
     while (end >= 0) {
       const start = end + 1
       end = permission.indexOf(':', start)
       const stop = end < 0 ? permission.length : end
-      const isGuessed = node === root && this.isNamed(guess, root, permission, start, stop)
-      const child = isGuessed ? guess : this.childAt(node, permission, start, stop)
+      const child = this.childAt(node, permission, start, stop)
       node = child === NONE ? this.makeNode(node, permission.slice(start, stop), ladder) : child
     }
     return node
   }
 
-  private isNamed(guess: number, root: number, permission: string, start: number, end: number): boolean {
-    if (guess === NONE || this.parent.get(guess) !== root) return false
-    const name = this.component[guess]!
-    return name.length === end - start && isAt(name, permission, start)
-  }
-
-  /** Where the second components of strings in one namespace probably are; of others, NONE or anything. */
-  private guessNodes(permissions: readonly string[]): Int32Array {
-    const end = Math.max(permissions[0]!.indexOf(':'), 0)
-    const table = this.childTables.get(this.rootNode(permissions[0]!.slice(0, end)))
-    if (table === undefined) return new Int32Array(permissions.length).fill(NONE)
-    const ends = permissions.map((each) => {
-      const next = each.indexOf(':', end + 1)
-      return next < 0 ? each.length : next
-    })
-    return table.guess(permissions, end + 1, ends)
-  }
-
-  /** @param end - where the name of the namespace ends in `permission`, which it begins */
-  private internRoot(permission: string, end: number): Root {
-    // Facts come from a store by permission: most are in the namespace of the one before.
-    const { lastRoot } = this
-    const lastName = this.component[lastRoot.node]
-    if (!lastRoot.isGone && lastName?.length === end && isAt(lastName, permission, 0)) return lastRoot
-    const root = this.findOrMakeRoot(permission.slice(0, end))
-    this.lastRoot = root
-    return root
-  }
-
-  private findOrMakeRoot(name: string): Root {
+  private internRoot(name: string): Root {
     const known = this.roots.get(name)
     if (known !== undefined) return known
     const made = {
@@ -951,27 +947,29 @@ export class FactsIndex implements FactReader {
 
   private adopt(parent: number, node: number): void {
     this.children.link(parent, node)
-    const count = this.countChild(parent, 1)
-    if (count <= SIBLINGS_MAX) return
-    const known = this.childTables.get(parent)
-    if (known !== undefined) {
-      known.add(node)
-      return
-    }
-    const table = new NameTable(this.component)
-    for (const child of this.children.of(parent)) table.add(child)
-    this.childTables.set(parent, table)
+    if (this.isNamed(node)) this.names.add(parent, node)
+    if (this.countChild(parent, 1) !== SIBLINGS_MAX + 1) return
     this.setNodeFlag(parent, MANY_CHILDREN, true)
+    for (const child of this.children.of(parent))
+      if (this.rank.get(child) !== NONE) this.names.add(parent, child)
   }
 
   private disown(parent: number, node: number): void {
+    if (this.isNamed(node)) this.names.remove(parent, node)
     this.children.unlink(parent, node)
-    const count = this.countChild(parent, -1)
-    if (count > SIBLINGS_MAX) this.childTables.get(parent)!.remove(node)
-    else if (count === SIBLINGS_MAX) {
-      this.childTables.delete(parent)
-      this.setNodeFlag(parent, MANY_CHILDREN, false)
-    }
+    if (this.countChild(parent, -1) !== SIBLINGS_MAX) return
+    for (const child of this.children.of(parent))
+      if (this.rank.get(child) !== NONE) this.names.remove(parent, child)
+    this.setNodeFlag(parent, MANY_CHILDREN, false)
+  }
+
+  /** Whether `names` has it: modes are found by walking, as long as there are few nodes beside them. */
+  private isNamed(node: number): boolean {
+    return this.rank.get(node) === NONE || this.hasMany(this.parent.get(node))
+  }
+
+  private hasMany(node: number): boolean {
+    return (this.nodeFlags.get(node) & MANY_CHILDREN) !== 0
   }
 
   private setNodeFlag(node: number, flag: number, on: boolean): void {
@@ -1042,41 +1040,49 @@ export class FactsIndex implements FactReader {
 
   private putNamespace(fact: NamespaceFact): void {
     this.namespaces.set(fact.name, fact)
-    const root = this.findOrMakeRoot(fact.name)
+    const root = this.internRoot(fact.name)
     root.ladder = fact.modes ?? NO_MODES
     for (const node of this.nodesBeneath(root.node)) {
-      if (node !== root.node) this.rank.set(node, root.ladder.indexOf(this.component[node]!))
+      if (node !== root.node) this.setRank(node, root.ladder.indexOf(this.component[node]!))
     }
     for (const node of this.nodesBeneath(root.node))
       if (this.owner.get(node) !== NONE) this.noteIrregular(node)
+  }
+
+  private setRank(node: number, rank: number): void {
+    const wasNamed = this.isNamed(node)
+    this.rank.set(node, rank)
+    if (this.isNamed(node) === wasNamed) return
+    if (wasNamed) this.names.remove(this.parent.get(node), node)
+    else this.names.add(this.parent.get(node), node)
   }
 
   // ---- resources
 
   private putResource(fact: ResourceFact): void {
     const node = this.internNode(fact.permission)
-    const folder = fact.parent === undefined ? NONE : this.internNode(fact.parent)
-    this.setResource(fact, node, this.internParty(fact.owner), folder)
-  }
-
-  private setResource(fact: ResourceFact, node: number, owner: number, folder: number): void {
     if (this.owner.get(node) !== NONE) this.unlinkResource(node)
     else this.noteIrregular(node)
+    const owner = this.internParty(fact.owner)
     this.owner.set(node, owner)
     this.ownedBy.link(owner, node)
     if (fact.parent !== undefined) {
+      const folder = this.internNode(fact.parent)
       this.folder.set(node, folder)
       this.contents.link(folder, node)
-      if (countComponents(fact.parent) > countComponents(fact.permission))
-        this.roots.get(namespaceOf(fact.permission))!.hasLongFolders = true
+      this.noteLongFolder(node, this.spaceOf(node))
     }
     if (fact.name !== undefined) {
       this.resourceNames.set(node, fact.name)
-      const place = this.placeOf(node)
-      const siblings = this.named.get(place)
-      if (siblings === undefined) this.named.set(place, new Map([[fact.name, node]]))
-      else siblings.set(fact.name, withBearer(siblings.get(fact.name), node))
+      this.bear(node, fact.name)
     }
+  }
+
+  private bear(node: number, name: string): void {
+    const place = this.placeOf(node)
+    const siblings = this.named.get(place)
+    if (siblings === undefined) this.named.set(place, new Map([[name, node]]))
+    else siblings.set(name, withBearer(siblings.get(name), node))
   }
 
   private unlinkResource(node: number): void {
@@ -1112,17 +1118,31 @@ export class FactsIndex implements FactReader {
 
   /** The fast walk takes one resource on a string and modes only at its end; where facts go beyond, the general one answers. */
   private noteIrregular(node: number): void {
-    const top = this.rootOf(node)
-    const root = this.roots.get(this.component[top]!)!
+    const root = this.spaceOf(node)
     if (root.isIrregular) return
-    for (let at = node; at !== NONE; at = this.parent.get(at)) {
-      const isMode = at !== top && this.rank.get(at) !== NONE
-      if (isMode || (at !== node && this.owner.get(at) !== NONE)) root.isIrregular = true
-    }
+    this.noteAbove(node, root)
     if (this.childCount.get(node) === 0) return
     for (const beneath of this.nodesBeneath(node)) {
       if (beneath !== node && this.owner.get(beneath) !== NONE) root.isIrregular = true
     }
+  }
+
+  private noteAbove(node: number, root: Root): void {
+    for (let at = node; at !== NONE; at = this.parent.get(at)) {
+      const isMode = at !== root.node && this.rank.get(at) !== NONE
+      if (isMode || (at !== node && this.owner.get(at) !== NONE)) root.isIrregular = true
+    }
+  }
+
+  private noteLongFolder(node: number, root: Root): void {
+    let above = this.folder.get(node)
+    for (let at = node; at !== NONE && above !== NONE; at = this.parent.get(at))
+      above = this.parent.get(above)
+    if (above !== NONE) root.hasLongFolders = true
+  }
+
+  private spaceOf(node: number): Root {
+    return this.roots.get(this.component[this.rootOf(node)]!)!
   }
 
   resourceFact(node: number): ResourceFact {
@@ -1158,32 +1178,27 @@ export class FactsIndex implements FactReader {
   // ---- grants
 
   private putGrant(fact: GrantFact): void {
-    const issuer = this.internIssuer(fact.issuer)
+    const issuer = this.internParty(fact.issuer)
     const holder = this.internParty(fact.holder)
     const node = this.internNode(fact.permission)
     const known = this.grantAt(node, holder, issuer)
-    if (known === NONE) this.setGrant(fact, this.makeGrant(node, holder, issuer), true)
-    else this.setGrant(fact, known, false)
-  }
-
-  private setGrant(fact: GrantFact, grant: number, isNew: boolean): void {
-    const toGroup = this.kind.get(this.grantHolder.get(grant)) === KIND_GROUP ? TO_GROUP : 0
+    const grant = known === NONE ? this.makeGrant(node, holder, issuer) : known
+    if (known !== NONE) this.forgetNotes(known)
+    const toGroup = this.kind.get(holder) === KIND_GROUP ? TO_GROUP : 0
     this.grantFlags.set(grant, fact.expiresAt === undefined ? toGroup : toGroup | EXPIRES)
-    if (fact.expiresAt !== undefined) this.expiries.set(grant, Date.parse(fact.expiresAt))
-    else if (!isNew) this.expiries.delete(grant)
-    if (!isEmpty(fact.extra)) this.extras.set(grant, fact.extra)
-    else if (!isNew) this.extras.delete(grant)
-    if (fact.reason !== undefined) this.reasons.set(grant, fact.reason)
-    else if (!isNew) this.reasons.delete(grant)
+    this.noteGrant(fact, grant)
   }
 
-  /** Grants come from a store by issuer: most have that of the one before. */
-  private internIssuer(text: string): number {
-    if (text !== this.lastIssuer) {
-      this.lastIssuerRow = this.internParty(text)
-      this.lastIssuer = text
-    }
-    return this.lastIssuerRow
+  noteGrant(fact: GrantFact, grant: number): void {
+    if (fact.expiresAt !== undefined) this.expiries.set(grant, Date.parse(fact.expiresAt))
+    if (!isEmpty(fact.extra)) this.extras.set(grant, fact.extra)
+    if (fact.reason !== undefined) this.reasons.set(grant, fact.reason)
+  }
+
+  private forgetNotes(grant: number): void {
+    this.expiries.delete(grant)
+    this.extras.delete(grant)
+    this.reasons.delete(grant)
   }
 
   private makeGrant(node: number, holder: number, issuer: number): number {
@@ -1191,7 +1206,7 @@ export class FactsIndex implements FactReader {
     this.grantIssuer.set(grant, issuer)
     this.grantHolder.set(grant, holder)
     this.grantNode.set(grant, node)
-    if (!this.isLoading) this.linkGrant(grant)
+    this.linkGrant(grant)
     return grant
   }
 
@@ -1208,12 +1223,14 @@ export class FactsIndex implements FactReader {
   private crowd(node: number, holder: number, grant: number): void {
     if ((this.nodeFlags.get(node) & CROWD) !== 0) {
       addTo(this.crowds.get(node)!, holder, grant)
-    } else if (this.grantCount.get(node) > CROWDED) {
-      const made = new Map<number, number[]>()
-      for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.get(each), each)
-      this.crowds.set(node, made)
-      this.setNodeFlag(node, CROWD, true)
-    }
+    } else if (this.grantCount.get(node) > CROWDED) this.makeCrowd(node)
+  }
+
+  private makeCrowd(node: number): void {
+    const made = new Map<number, number[]>()
+    for (const each of this.grantsOn.of(node)) addTo(made, this.grantHolder.get(each), each)
+    this.crowds.set(node, made)
+    this.setNodeFlag(node, CROWD, true)
   }
 
   private removeGrant(grant: number): void {
@@ -1234,9 +1251,7 @@ export class FactsIndex implements FactReader {
         this.setNodeFlag(node, CROWD, false)
       }
     }
-    this.expiries.delete(grant)
-    this.extras.delete(grant)
-    this.reasons.delete(grant)
+    this.forgetNotes(grant)
     this.grantNode.set(grant, NONE)
     this.grantTable.give(grant)
     this.prune(node)
@@ -1403,44 +1418,34 @@ export class FactsIndex implements FactReader {
 /** Rows of parties by their text. */
 class PartyNames {
   private readonly table: NameTable
+  private readonly pieces = new Pieces(BATCH)
 
   constructor(texts: readonly string[]) {
     this.table = new NameTable(texts)
   }
 
   get(text: string): number | undefined {
-    const row = this.table.find(text, 0, text.length)
+    const row = this.table.find(TOP, text, 0, text.length)
     return row === NONE ? undefined : row
   }
 
-  guess(texts: readonly string[]): Int32Array {
-    const ends = texts.map(({ length }) => length)
-    return this.table.guess(texts, 0, ends)
+  /** NONE for those not there. @param texts - at most BATCH */
+  getAll(texts: readonly string[]): Int32Array {
+    const { pieces } = this
+    pieces.clear()
+    for (const text of texts) pieces.add(TOP, text, 0, text.length)
+    const rows = new Int32Array(texts.length)
+    this.table.findAll(pieces, rows)
+    return rows
   }
 
   add(row: number): void {
-    this.table.add(row)
+    this.table.add(TOP, row)
   }
 }
 
-/** Facts of one kind together, as many as are looked up at once. */
-function* batchesOf(facts: Iterable<Fact>): Generator<Fact[]> {
-  let batch: Fact[] = []
-  for (const fact of facts) {
-    if (batch.length === BATCH || (batch.length > 0 && batch[0]!.kind !== fact.kind)) {
-      yield batch
-      batch = []
-    }
-    batch.push(fact)
-  }
-  if (batch.length > 0) yield batch
-}
-
-function countComponents(permission: string): number {
-  let count = 1
-  for (let at = permission.indexOf(':'); at >= 0; at = permission.indexOf(':', at + 1)) count++
-  return count
-}
+/** Parties are beneath nothing. */
+const TOP = 0
 
 export function isBuiltInGroup(text: string): boolean {
   return (BUILT_IN_GROUPS as readonly string[]).some((id) => text === `group:${id}`)
@@ -1449,7 +1454,8 @@ export function isBuiltInGroup(text: string): boolean {
 const EMPTY: JsonObject = Object.freeze({})
 
 function isEmpty(object: JsonObject): boolean {
-  return Object.keys(object).length === 0
+  for (const _ in object) return false
+  return true
 }
 
 function addTo(crowd: Map<number, number[]>, holder: number, grant: number): void {
@@ -1462,11 +1468,6 @@ function renameKeys<Value>(map: Map<number, Value>, newOf: Int32Array): void {
   const entries = [...map]
   map.clear()
   for (const [row, value] of entries) map.set(newOf[row]!, value)
-}
-
-function renameValues(map: Map<string, Bearers>, newOf: Int32Array): void {
-  for (const [name, rows] of map)
-    map.set(name, typeof rows === 'number' ? newOf[rows]! : rows.map((row) => newOf[row]!))
 }
 
 type Bearers = number | readonly number[]

@@ -1,99 +1,200 @@
 import { NONE } from './columns.ts'
+import { invariant } from './errors.ts'
+
+/** What is looked up together: pieces of texts, each beneath a parent. */
+export class Pieces {
+  count = 0
+  readonly texts: string[] = []
+  readonly parents: Int32Array
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+  /** Found on the way. */
+  readonly hashes: Int32Array
+
+  /** @param room - how many there can be */
+  constructor(room: number) {
+    this.parents = new Int32Array(room)
+    this.starts = new Int32Array(room)
+    this.ends = new Int32Array(room)
+    this.hashes = new Int32Array(room)
+  }
+
+  clear(): void {
+    this.count = 0
+  }
+
+  add(parent: number, text: string, start: number, end: number): void {
+    const place = this.count++
+    this.texts[place] = text
+    this.parents[place] = parent
+    this.starts[place] = start
+    this.ends[place] = end
+  }
+}
 
 /**
- * Rows by name, found from a piece of a longer text without cutting it out: a Map takes twice as long for the piece
- * alone, since engines hash and compare slices the slow way.
+ * Rows by name, each beneath a parent, found from a piece of a longer text without cutting it out: a Map takes twice
+ * as long for the piece alone, since engines hash and compare slices the slow way.
  */
 export class NameTable {
   /** By row. */
   private readonly names: readonly string[]
-  /** Hash and row, side by side; a free slot has row NONE, one that was given back GONE. */
-  private slots = new Int32Array(64).fill(NONE)
+  /** Hash, parent and row, side by side; a free slot has row NONE, one that was given back GONE. */
+  private slots = new Int32Array(64 * SLOT.width).fill(NONE)
+  /** Slots but one. */
+  private mask = 63
+  /** Slots that are not free. */
   private taken = 0
 
   constructor(names: readonly string[]) {
     this.names = names
   }
 
-  /** The row whose name is `text` from `start` to `end`, NONE when there is none. */
-  find(text: string, start: number, end: number): number {
-    const { slots } = this
-    const mask = (slots.length >> 1) - 1
-    const hash = hashOf(text, start, end)
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const row = slots[at * 2 + 1]!
+  /** The row beneath `parent` whose name is `text` from `start` to `end`, NONE when there is none. */
+  find(parent: number, text: string, start: number, end: number): number {
+    return this.findHashed(hashOf(text, start, end), parent, text, start, end)
+  }
+
+  /** @param hash - as `findAll` left it */
+  findHashed(hash: number, parent: number, text: string, start: number, end: number): number {
+    const { slots, mask } = this
+    for (let slot = mix(parent, hash) & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * SLOT.width
+      const row = slots[at + SLOT.row]!
       if (row === NONE) return NONE
-      if (slots[at * 2] === hash && row !== GONE) {
-        const name = this.names[row]!
-        if (name.length === end - start && isAt(name, text, start)) return row
-      }
+      if (slots[at + SLOT.hash] !== hash || slots[at + SLOT.parent] !== parent || row === GONE) continue
+      if (isPiece(this.names[row]!, text, start, end)) return row
     }
   }
 
   /**
-   * Where names probably are: rows whose hash is that of `texts[i]` from `start` to `ends[i]`, NONE for most that are
-   * not there. Each is to be compared. For many at once, so that their memory is waited for together: one by one,
-   * finding a million names is mostly waiting.
+   * The rows of many names, NONE for those not there. One by one, finding a million is mostly waiting for memory: here
+   * each step is taken for all of them before the next, so that the waiting overlaps.
+   *
+   * @param rows - is filled with them
    */
-  guess(texts: readonly string[], start: number, ends: ArrayLike<number>): Int32Array {
-    const guesses = new Int32Array(texts.length)
-    for (let i = 0; i < texts.length; i++) guesses[i] = hashOf(texts[i]!, start, ends[i]!)
-    const { slots } = this
-    const mask = (slots.length >> 1) - 1
-    for (let i = 0; i < guesses.length; i++) {
-      const hash = guesses[i]!
-      let at = hash & mask
-      while (slots[at * 2] !== hash && slots[at * 2 + 1] !== NONE) at = (at + 1) & mask
-      guesses[i] = Math.max(slots[at * 2 + 1]!, NONE)
+  findAll(pieces: Pieces, rows: Int32Array): void {
+    const { count, texts, parents, starts, ends, hashes } = pieces
+    for (let i = 0; i < count; i++) hashes[i] = hashOf(texts[i]!, starts[i]!, ends[i]!)
+    this.guessAll(pieces, rows)
+    this.doubtAll(pieces, rows)
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!
+      if (row === NONE || (row !== OTHER && isAt(this.names[row]!, texts[i]!, starts[i]!))) continue
+      rows[i] = this.findHashed(hashes[i]!, parents[i]!, texts[i]!, starts[i]!, ends[i]!)
     }
-    return guesses
   }
 
-  /** Adds a row whose name is in no other. */
-  add(row: number): void {
-    if (++this.taken * 3 > this.slots.length) this.grow()
+  /** The first row with the same hash and parent, if there is any. */
+  private guessAll({ count, parents, hashes }: Pieces, rows: Int32Array): void {
+    const { slots, mask } = this
+    // Nothing hangs on what is read here, so that the processor need not wait for any of it.
+    for (let i = 0; i < count; i++)
+      rows[i] = slots[(mix(parents[i]!, hashes[i]!) & mask) * SLOT.width + SLOT.row]!
+    for (let i = 0; i < count; i++) {
+      if (rows[i] === NONE) continue
+      const hash = hashes[i]!
+      const parent = parents[i]!
+      for (let slot = mix(parent, hash) & mask; ; slot = (slot + 1) & mask) {
+        const at = slot * SLOT.width
+        const row = slots[at + SLOT.row]!
+        if (
+          row !== NONE &&
+          (slots[at + SLOT.hash] !== hash || slots[at + SLOT.parent] !== parent || row === GONE)
+        )
+          continue
+        rows[i] = row
+        break
+      }
+    }
+  }
+
+  /** OTHER instead of rows whose name has another length or end. Mostly there are none: it is for looking at all names. */
+  private doubtAll({ count, texts, starts, ends }: Pieces, rows: Int32Array): void {
+    const { names } = this
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!
+      if (row === NONE) continue
+      const name = names[row]!
+      const last = ends[i]! - 1
+      if (
+        name.length !== ends[i]! - starts[i]! ||
+        name.charCodeAt(last - starts[i]!) !== texts[i]!.charCodeAt(last)
+      )
+        rows[i] = OTHER
+    }
+  }
+
+  /** Adds a row whose name no other beneath the parent has. */
+  add(parent: number, row: number): void {
     const name = this.names[row]!
-    this.insert(hashOf(name, 0, name.length), row)
+    this.addHashed(hashOf(name, 0, name.length), parent, row)
   }
 
-  remove(row: number): void {
-    const { slots } = this
-    const mask = (slots.length >> 1) - 1
+  /** @param hash - as `findAll` left it */
+  addHashed(hash: number, parent: number, row: number): void {
+    if ((this.taken + 1) * 3 > (this.mask + 1) * 2) this.grow()
+    this.taken++
+    insert(this.slots, this.mask, hash, parent, row)
+  }
+
+  remove(parent: number, row: number): void {
+    const { slots, mask } = this
     const name = this.names[row]!
-    let at = hashOf(name, 0, name.length) & mask
-    while (slots[at * 2 + 1] !== row) at = (at + 1) & mask
-    slots[at * 2 + 1] = GONE
+    let slot = mix(parent, hashOf(name, 0, name.length)) & mask
+    for (; slots[slot * SLOT.width + SLOT.row] !== row; slot = (slot + 1) & mask)
+      invariant(slots[slot * SLOT.width + SLOT.row] !== NONE, 'a name that is not there was removed')
+    slots[slot * SLOT.width + SLOT.row] = GONE
   }
 
-  /** Where the rows moved. */
+  /** Where the rows moved, and the parents, which are rows like them. */
   follow(newOf: Int32Array): void {
-    const { slots } = this
-    for (let at = 1; at < slots.length; at += 2) if (slots[at]! >= 0) slots[at] = newOf[slots[at]!]!
+    this.refill(this.mask + 1, newOf)
   }
 
   private grow(): void {
-    const before = this.slots
     let kept = 1
-    for (let at = 1; at < before.length; at += 2) if (before[at]! >= 0) kept++
-    let length = 64
-    while (length < kept * 4) length *= 2
-    this.slots = new Int32Array(length).fill(NONE)
-    this.taken = kept
-    for (let at = 0; at < before.length; at += 2)
-      if (before[at + 1]! >= 0) this.insert(before[at]!, before[at + 1]!)
+    for (let at = 0; at < this.slots.length; at += SLOT.width) if (this.slots[at + SLOT.row]! >= 0) kept++
+    let size = this.mask + 1
+    while (size < kept * 2) size *= 2
+    this.refill(size)
   }
 
-  private insert(hash: number, row: number): void {
-    const { slots } = this
-    const mask = (slots.length >> 1) - 1
-    let at = hash & mask
-    while (slots[at * 2 + 1]! >= 0) at = (at + 1) & mask
-    slots[at * 2] = hash
-    slots[at * 2 + 1] = row
+  /** Without the slots that were given back. @param newOf - where the rows moved, if they did */
+  private refill(size: number, newOf?: Int32Array): void {
+    const before = this.slots
+    this.slots = new Int32Array(size * SLOT.width).fill(NONE)
+    this.mask = size - 1
+    this.taken = 0
+    for (let at = 0; at < before.length; at += SLOT.width) {
+      const row = before[at + SLOT.row]!
+      if (row < 0) continue
+      const hash = before[at + SLOT.hash]!
+      const parent = before[at + SLOT.parent]!
+      this.taken++
+      if (newOf === undefined) insert(this.slots, this.mask, hash, parent, row)
+      else insert(this.slots, this.mask, hash, newOf[parent]!, newOf[row]!)
+    }
   }
 }
 
+const SLOT = { width: 3, hash: 0, parent: 1, row: 2 } as const
 const GONE = -2
+/** A name with the same hash, and yet another. */
+const OTHER = -3
+
+function insert(slots: Int32Array, mask: number, hash: number, parent: number, row: number): void {
+  let slot = mix(parent, hash) & mask
+  while (slots[slot * SLOT.width + SLOT.row]! >= 0) slot = (slot + 1) & mask
+  const at = slot * SLOT.width
+  slots[at + SLOT.hash] = hash
+  slots[at + SLOT.parent] = parent
+  slots[at + SLOT.row] = row
+}
+
+function isPiece(name: string, text: string, start: number, end: number): boolean {
+  return name.length === end - start && isAt(name, text, start)
+}
 
 /**
  * Whether a name stands in a text from `start` on. A long one is compared by the engine, in whole words: should it
@@ -126,4 +227,9 @@ function hashOf(text: string, start: number, end: number): number {
   a ^= Math.imul(b ^ (b >>> 15), 0xc2b2ae3d)
   a = Math.imul(a ^ (a >>> 16), 0x27d4eb2f)
   return a ^ (a >>> 15)
+}
+
+function mix(parent: number, hash: number): number {
+  const mixed = Math.imul(parent, 0x9e3779b1) ^ hash
+  return mixed ^ (mixed >>> 15)
 }

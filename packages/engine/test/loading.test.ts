@@ -25,9 +25,11 @@ describe('loading what a store kept', () => {
       const engines: Readonly<Record<string, Engine>> = {
         'as a store hands them out': load(inStoreOrder(facts)),
         'in any order within a kind': load(byKind(shuffled(random, facts))),
+        'in any order': load(shuffled(random, facts)),
+        'in the opposite order': load(byKind(facts).toReversed()),
         'stated at once': openEngine({ facts, now: () => 0 }),
       }
-      for (const [how, engine] of Object.entries(engines)) assertSame(random, how, engine, stated)
+      assertSame(engines, answersOf(random, stated))
       const changes = someChanges(random, facts)
       const outcomes = changes.map((change) => attempt(stated, [change]))
       assert.ok(outcomes.filter((each) => each === 'done').length > changes.length / 2)
@@ -35,9 +37,22 @@ describe('loading what a store kept', () => {
         const found = changes.map((change) => attempt(engine, [change]))
         assert.deepEqual(found, outcomes, how)
       }
-      for (const [how, engine] of Object.entries(engines)) assertSame(random, how, engine, stated)
+      assertSame(engines, answersOf(random, stated))
     })
   }
+
+  test('folders whose strings are longer than those of their content are known for what they are', () => {
+    const [a, b, c] = ['proj:a', 'proj:b', 'proj:b:c'].map(
+      (permission) => ({ kind: 'resource', permission, owner: 'system' }) as const,
+    )
+    const facts = [
+      { kind: 'namespace', name: 'proj', description: '' },
+      c!,
+      { ...a!, parent: 'proj:b:c' },
+    ] as const
+    for (const engine of [stateOneByOne(facts), load(facts)])
+      assert.equal(attempt(engine, [{ add: { ...b!, parent: 'proj:a' } }]), 'TREE_INVALID')
+  })
 
   test('nothing is kept of a world that is taken away again', () => {
     const random = makeRandom(5)
@@ -73,26 +88,61 @@ function attempt(engine: Engine, changes: readonly Change[]): string {
   }
 }
 
-function assertSame(random: Random, how: string, engine: Engine, stated: Engine): void {
-  assert.deepEqual(texts(engine), texts(stated), how)
-  const { actors, permissions } = questionsOf([...stated.facts()])
-  let allowed = 0
-  for (let times = 0; times < 1000; times++) {
-    const permission = random.pick(permissions)
-    const holders = random.chance(0.3) ? stated.holders(permission).items.map(({ actor }) => actor) : []
-    const actor = random.pick(holders.length > 0 ? holders : actors)
-    const expected = stated.check(actor, permission)
-    if (expected) allowed++
-    assert.equal(engine.check(actor, permission), expected, `${how}: ${actor} ${permission}`)
-    if (times % 10 > 0) continue
-    const readings = [engine, stated].map((each) => withoutTimes(each.scan(actor, permission)))
-    assert.deepEqual(readings[0], readings[1], `${how}: ${actor} ${permission}`)
+interface Answers {
+  readonly facts: readonly string[]
+  readonly checks: readonly (AskedOf & { readonly allowed: boolean })[]
+  readonly readings: readonly (AskedOf & { readonly reading: unknown })[]
+  readonly holders: readonly { readonly permission: string; readonly items: unknown }[]
+  readonly rights: readonly { readonly actor: string; readonly items: unknown }[]
+}
+
+interface AskedOf {
+  readonly actor: string
+  readonly permission: string
+}
+
+/** What an engine says of some of everything that can be asked, half of it allowed or so. */
+function answersOf(random: Random, engine: Engine): Answers {
+  const { actors, permissions } = questionsOf([...engine.facts()])
+  const held = random
+    .some(permissions, 150, 150)
+    .flatMap((permission) =>
+      random.some(engine.holders(permission).items, 0, 2).map(({ actor }) => ({ actor, permission })),
+    )
+  const others = Array.from({ length: 500 }, () => ({
+    actor: random.pick(actors),
+    permission: random.pick(permissions),
+  }))
+  const checks = [...held, ...others].map((asked) => ({
+    ...asked,
+    allowed: engine.check(asked.actor, asked.permission),
+  }))
+  assert.ok(checks.filter(({ allowed }) => allowed).length > 50, 'too little is allowed to tell anything')
+  return {
+    facts: texts(engine),
+    checks,
+    readings: random
+      .some([...held, ...others], 60, 60)
+      .map((asked) => ({ ...asked, reading: withoutTimes(engine.scan(asked.actor, asked.permission)) })),
+    holders: random
+      .some(permissions, 30, 30)
+      .map((permission) => ({ permission, items: engine.holders(permission).items })),
+    rights: random.some(actors, 30, 30).map((actor) => ({ actor, items: engine.permissionsOf(actor).items })),
   }
-  assert.ok(allowed > 100, 'too little is allowed for the world to tell anything')
-  for (const permission of random.some(permissions, 30, 30))
-    assert.deepEqual(engine.holders(permission).items, stated.holders(permission).items, how)
-  for (const actor of random.some(actors, 30, 30))
-    assert.deepEqual(engine.permissionsOf(actor).items, stated.permissionsOf(actor).items, how)
+}
+
+function assertSame(engines: Readonly<Record<string, Engine>>, answers: Answers): void {
+  for (const [how, engine] of Object.entries(engines)) {
+    assert.deepEqual(texts(engine), answers.facts, how)
+    for (const { actor, permission, allowed } of answers.checks)
+      assert.equal(engine.check(actor, permission), allowed, `${how}: ${actor} ${permission}`)
+    for (const { actor, permission, reading } of answers.readings)
+      assert.deepEqual(withoutTimes(engine.scan(actor, permission)), reading, how)
+    for (const { permission, items } of answers.holders)
+      assert.deepEqual(engine.holders(permission).items, items, how)
+    for (const { actor, items } of answers.rights)
+      assert.deepEqual(engine.permissionsOf(actor).items, items, how)
+  }
 }
 
 function texts(engine: Engine): string[] {
