@@ -13,6 +13,11 @@ export function compareParts([a1, a2, a3]: KeyParts, [b1, b2, b3]: KeyParts): nu
   return compareText(a1, b1) || compareText(a2, b2) || compareText(a3, b3)
 }
 
+/** How many parts the key of a kind has. */
+export function keyLength(kind: Fact['kind']): 1 | 2 | 3 {
+  return kind === 'grant' ? 3 : kind === 'member' ? 2 : 1
+}
+
 /** Where a kind stands among the kinds; stores sort and file by it. */
 export function kindNumber(kind: Fact['kind']): number {
   return NUMBER_OF_KIND.get(kind) ?? -1

@@ -11,13 +11,15 @@ import {
 } from '@castellan/engine'
 import { journalBrokenError } from '../errors.ts'
 import { GENESIS, verifyJournal, type JournalPosition } from '../journal.ts'
-import { compareParts, kindNumber, nameOf, RETIRING } from '../keys.ts'
+import { compareParts, keyLength, kindNumber, nameOf, RETIRING } from '../keys.ts'
 import type { Database, Row, Statement } from './database.ts'
 import { toEntry, toFact, toKey } from './rows.ts'
 import { STATEMENTS } from './statements.ts'
 
 /** Rows in one read of facts: twice as fast as one by one. */
 const FACTS_PAGE = 2000
+/** Before every key. */
+const START: Row = ['', '', '']
 /** Entries, and UTF-16 units of their effects, in one read of the journal: an entry may be 10 MB. */
 const ENTRIES_PAGE = 256
 const ENTRIES_UNITS = 1_000_000
@@ -28,7 +30,8 @@ const ENTRIES_UNITS = 1_000_000
  */
 export class Reading {
   readonly #database: Database
-  readonly #facts: Statement
+  /** By how many parts the keys have. */
+  readonly #facts: Readonly<Record<1 | 2 | 3, Statement>>
   readonly #places: Statement
   readonly #removed: Statement
   readonly #changedAt: Statement
@@ -38,7 +41,11 @@ export class Reading {
 
   constructor(database: Database) {
     this.#database = database
-    this.#facts = database.prepare(STATEMENTS.facts)
+    this.#facts = {
+      1: database.prepare(STATEMENTS.facts1),
+      2: database.prepare(STATEMENTS.facts2),
+      3: database.prepare(STATEMENTS.facts3),
+    }
     this.#places = database.prepare(STATEMENTS.places)
     this.#removed = database.prepare(STATEMENTS.removed)
     this.#changedAt = database.prepare(STATEMENTS.changedAt)
@@ -68,21 +75,22 @@ export class Reading {
   *facts(check: () => void): Generator<Fact> {
     for (const kind of FACT_KINDS) {
       const number = kindNumber(kind)
-      let last: Row = ['', '', '']
+      const length = keyLength(kind)
+      const statement = this.#facts[length]
+      let last = START.slice(0, length)
       for (;;) {
         check()
-        const [k1, k2, k3] = last as readonly [string, string, string]
-        const rows = this.#database.guard(() => this.#facts.all(number, k1, k2, k3, FACTS_PAGE))
-        for (const row of rows) yield toFact(kind, row)
+        const rows = this.#database.guard(() => statement.all(number, ...last, FACTS_PAGE))
+        for (const row of rows) yield toFact(kind, row, row[length])
         if (rows.length < FACTS_PAGE) break
-        last = rows.at(-1) as Row
+        last = rows.at(-1)!.slice(0, length)
       }
     }
   }
 
   stretch(kind: FactKind, [k1, k2, k3]: KeyParts, count: number): Stretch {
     const rows = this.#database.guard(() => this.#places.all(kindNumber(kind), k1, k2, k3, count + 1))
-    const facts = rows.slice(0, count).flatMap((row) => (row[3] === null ? [] : toFact(kind, row)))
+    const facts = rows.slice(0, count).flatMap((row) => (row[3] === null ? [] : toFact(kind, row, row[3])))
     return { facts, next: rows[count]?.slice(0, 3) as KeyParts | undefined }
   }
 

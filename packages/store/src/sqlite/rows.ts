@@ -1,6 +1,6 @@
 import type { Fact, FactKey, GrantFact, JournalEntry } from '@castellan/engine'
 import { corruptError } from '../errors.ts'
-import type { Row } from './database.ts'
+import type { Row, Value } from './database.ts'
 
 /** Most grants carry no claims: one object for all of them saves a hundred megabytes in a million. */
 const NO_CLAIMS = Object.freeze({})
@@ -44,10 +44,11 @@ function toText(rest: object): string {
   return text === '{}' ? '' : text
 }
 
-/** @param row - k1, k2, k3, body */
-export function toFact(kind: Fact['kind'], row: Row): Fact {
-  const [k1, k2, k3, body] = row as readonly [string, string, string, string]
-  const rest = body === '' ? undefined : parse(body)
+/** @param row - the parts of the key, those that are there, and whatever follows them */
+export function toFact(kind: Fact['kind'], row: Row, body: Value | undefined): Fact {
+  // By place: to take a row apart is slow where a million are.
+  const k1 = row[0] as string
+  const rest = body === '' ? undefined : parse(body as string)
   switch (kind) {
     case 'namespace':
       return { kind, name: k1, ...rest } as Fact
@@ -59,10 +60,13 @@ export function toFact(kind: Fact['kind'], row: Row): Fact {
     case 'resource':
       return { kind, permission: k1, ...rest } as Fact
     case 'member':
-      return { kind, group: k1, member: k2, ...rest }
-    case 'grant':
-      if (rest === undefined) return { kind, issuer: k1, holder: k2, permission: k3, extra: NO_CLAIMS }
-      return { kind, issuer: k1, holder: k2, permission: k3, ...rest } as GrantFact
+      return { kind, group: k1, member: row[1] as string, ...rest }
+    case 'grant': {
+      const holder = row[1] as string
+      const permission = row[2] as string
+      if (rest === undefined) return { kind, issuer: k1, holder, permission, extra: NO_CLAIMS }
+      return { kind, issuer: k1, holder, permission, ...rest } as GrantFact
+    }
     case 'suspension':
       return { kind, of: k1, ...rest }
   }

@@ -15,7 +15,12 @@ export const STATEMENTS = {
   dropSurplusReceipts: `DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?`,
   receipt: 'SELECT digest, answer, time FROM receipts WHERE caller = ? AND key = ?',
   changedAt: 'SELECT revision FROM facts WHERE kind = ? AND k1 = ? AND k2 = ? AND k3 = ?',
-  facts: `SELECT k1, k2, k3, body FROM facts
+  // By how many parts the keys have: what is '' in every row takes its time to read like anything else.
+  facts1: `SELECT k1, body FROM facts
+    WHERE kind = ? AND k1 > ? AND body IS NOT NULL ORDER BY k1 LIMIT ?`,
+  facts2: `SELECT k1, k2, body FROM facts
+    WHERE kind = ? AND (k1, k2) > (?, ?) AND body IS NOT NULL ORDER BY k1, k2 LIMIT ?`,
+  facts3: `SELECT k1, k2, k3, body FROM facts
     WHERE kind = ? AND (k1, k2, k3) > (?, ?, ?) AND body IS NOT NULL ORDER BY k1, k2, k3 LIMIT ?`,
   places: `SELECT k1, k2, k3, body FROM facts
     WHERE kind = ? AND (k1, k2, k3) >= (?, ?, ?) ORDER BY k1, k2, k3 LIMIT ?`,
