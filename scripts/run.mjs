@@ -17,7 +17,7 @@ import { root, setup, SetupError } from './setup.mjs'
 
 const SOURCES = '--conditions=castellan-src'
 /** In the order in which each finds what it builds on. */
-const PACKAGES = ['engine', 'protocol', 'store', 'server', 'cli']
+const PACKAGES = ['engine', 'protocol', 'store', 'server', 'cli', 'client']
 const TEST_FOLDERS = ['packages', 'bench', 'docs', 'examples', 'scripts']
 const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'reports', 'castellan-data', '.stryker-tmp'])
 /** Longest one test may take, in milliseconds. Far above any, so that a test that hangs ends the run with its name. */

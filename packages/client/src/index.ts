@@ -1,0 +1,6 @@
+export { connect } from './connect.ts'
+export type * from './answers.ts'
+export type { AskOptions, CastellanClient, ChangeOptions, ConnectOptions, Question } from './connect.ts'
+export { CastellanProblem, UnreachableError, type ProblemFields } from './errors.ts'
+export { printPermission } from './permission.ts'
+export type { Fetch, FetchRequest, FetchResponse } from './transport.ts'
