@@ -105,10 +105,13 @@ export class Sender {
       const caller = this.#random.pick(this.#random.chance(0.5) ? callers.slice(0, 1) : callers)
       return { request: this.#make(validRequest, targets), caller, requestId: `fuzz-${i}` }
     }).filter(({ request }) => request.method !== 'HEAD' && !isStream(request.target))
+    if (sent.length === 0) return
     const bytes = sent.flatMap(({ request, caller, requestId }, i) =>
       write(request, caller.authorization, requestId, i === sent.length - 1),
     )
     const { replies, ...rest } = await this.#exchange(bytes, false)
+    if (replies.length > sent.length)
+      throw new FuzzError(`${replies.length} answers came to ${sent.length}`, this.#where, bytes)
     for (const [i, seen] of replies.entries()) {
       const { request, caller, requestId } = sent[i]!
       const standing = caller.tokenId === undefined ? standingOf(caller, this.#world) : 'open'
