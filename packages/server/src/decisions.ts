@@ -96,12 +96,6 @@ export function answerDecision(
   response: ServerResponse,
 ): void {
   const exchange = context.observer.begin(request, response, requestIdOf(request), path)
-  const refuse = (reason: unknown): void => {
-    const said = context.gate.refusal(request, reason)
-    const problem = sendProblem(request, response, exchange.requestId, said, context.log)
-    context.observer.refused(exchange, problem)
-    context.observer.end(exchange, problem.status)
-  }
   try {
     context.gate.admit(request)
     const tokenId = context.bearers.identify(request.socket, request.headers.authorization)
@@ -116,12 +110,24 @@ export function answerDecision(
         sendJson(response, exchange.requestId, decide(context, caller, body, exchange))
         context.observer.end(exchange, 200)
       } catch (reason) {
-        refuse(reason)
+        refuse(context, exchange, request, response, reason)
       }
     })
   } catch (reason) {
-    refuse(reason)
+    refuse(context, exchange, request, response, reason)
   }
+}
+
+function refuse(
+  { gate, observer, log }: Context,
+  exchange: Exchange,
+  request: IncomingMessage,
+  response: ServerResponse,
+  reason: unknown,
+): void {
+  const problem = sendProblem(request, response, exchange.requestId, gate.refusal(request, reason), log)
+  observer.refused(exchange, problem)
+  observer.end(exchange, problem.status)
 }
 
 function check({ engine, observer }: Context, caller: Caller, text: string, exchange: Exchange): string {

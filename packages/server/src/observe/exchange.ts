@@ -1,5 +1,6 @@
 import type { ProblemCode } from '@castellan/protocol'
 import type { Sample } from './decision-log.ts'
+import type { DecisionMeter } from './meter.ts'
 import type { RequestSpan } from './tracing.ts'
 
 /** How a request for decisions ended; `mixed` when some of several were allowed. */
@@ -14,7 +15,7 @@ export class Exchange {
   readonly method: string
   /** Its path as in the reference, without what stands for names. */
   route: string
-  /** When its head was here, in the milliseconds of `performance.now()`. */
+  /** When its head was here, in the milliseconds of `performance.now()`; 0 of a decision, whose body tells it. */
   readonly began: number
   /** When its body was here, of a decision; 0 before. */
   asked = 0
@@ -23,6 +24,8 @@ export class Exchange {
   /** Why it was refused. */
   code: ProblemCode | undefined = undefined
   outcome: Outcome | undefined = undefined
+  /** Of its route, where that decides. */
+  meter: DecisionMeter | undefined = undefined
   span: RequestSpan | undefined = undefined
   /** Its answer is given in a later turn than its questions are answered in. */
   isFollowed = false
@@ -30,10 +33,10 @@ export class Exchange {
   /** Answers that were picked for the decision log. */
   samples: Sample[] | undefined = undefined
 
-  constructor(requestId: string, method: string, route: string) {
+  constructor(requestId: string, method: string, route: string, began = 0) {
     this.requestId = requestId
     this.method = method
     this.route = route
-    this.began = performance.now()
+    this.began = began
   }
 }

@@ -16,13 +16,15 @@ export interface RouteMeter {
   readonly route: string
   /** By status; 0 counts those who went away before they were answered. */
   readonly statuses: Map<number, number>
-  /** From the head of a request to the end of its answer. */
+  /** From the head of a request to the end of its answer; not of decisions, which have their own. */
   readonly seconds: Histogram
 }
 
 /** Decisions of one route. */
 export interface DecisionMeter {
   readonly route: string
+  /** Requests that were answered and are counted here alone. */
+  answered: number
   /** Single answers: one request may ask for many. */
   allowed: number
   denied: number
@@ -44,7 +46,10 @@ export class Meter {
   /** In milliseconds since 1970, UTC; undefined before the first. */
   lastCommitAt: number | undefined = undefined
 
+  /** Every route, those of decisions too. */
   routes(): RouteMeter[] {
+    for (const { route, answered } of this.#decisions.values())
+      if (answered > 0) this.#routeOf(route, 'POST').statuses.set(200, answered)
     return [...this.#routes.values()].flatMap((methods) => [...methods.values()])
   }
 
@@ -60,11 +65,15 @@ export class Meter {
   countRequest({ route, method, began }: Exchange, status: number, now: number): void {
     const meter = this.#routeOf(route, METHODS.has(method) ? method : 'other')
     meter.statuses.set(status, (meter.statuses.get(status) ?? 0) + 1)
-    meter.seconds.observe((now - began) / 1_000)
+    if (began > 0) meter.seconds.observe((now - began) / 1_000)
   }
 
-  countDecision({ route, asked, outcome = 'error' }: Exchange, now: number): void {
-    this.decisionsOf(route).seconds[outcome].observe((now - asked) / 1_000)
+  countDecision(
+    { route, meter = this.decisionsOf(route), asked, outcome, isFollowed }: Exchange,
+    now: number,
+  ): void {
+    meter.seconds[outcome ?? 'error'].observe((now - asked) / 1_000)
+    if (outcome !== undefined && !isFollowed) meter.answered++
   }
 
   /** @param now - in milliseconds since 1970, UTC */
@@ -79,7 +88,7 @@ export class Meter {
   }
 
   decisionsOf(route: string): DecisionMeter {
-    return getOrMake(this.#decisions, route, () => newDecisionMeter(route))
+    return this.#decisions.get(route) ?? getOrMake(this.#decisions, route, () => newDecisionMeter(route))
   }
 
   #routeOf(route: string, method: string): RouteMeter {
@@ -104,6 +113,7 @@ function newDecisionMeter(route: string): DecisionMeter {
   const make = () => new Histogram(DECISION_BOUNDS)
   return {
     route,
+    answered: 0,
     allowed: 0,
     denied: 0,
     seconds: { allowed: make(), denied: make(), mixed: make(), error: make() },

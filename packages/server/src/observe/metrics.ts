@@ -33,8 +33,8 @@ export function createMetrics(sources: MetricSources, isOpen: boolean): Metrics 
   addRequests(registry, sources)
   addDecisions(registry, sources)
   addStore(registry, sources)
-  const all = Registry.merge([registry, processMetrics()])
-  return { isOpen, read: () => all.metrics() }
+  // Those of the process are watched from the first reading on: where nobody reads them they cost nothing.
+  return { isOpen, read: () => Registry.merge([registry, processMetrics()]).metrics() }
 }
 
 let ofProcess: Registry | undefined
@@ -65,7 +65,7 @@ function addRequests(registry: Registry, { meter, connections, rateLimited }: Me
   histogram(
     registry,
     'castellan_http_request_seconds',
-    'From the head of a request to the end of its answer.',
+    'From the head of a request to the end of its answer; decisions have their own.',
     ['method', 'route'],
     () => meter.routes().map(({ method, route, seconds }) => ({ labels: { method, route }, kept: seconds })),
   )

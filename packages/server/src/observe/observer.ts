@@ -35,18 +35,19 @@ export class Observer {
     this.decisionLog = decisionLog
   }
 
-  /** A request is here; whoever begins it ends it, in the turn in which it is answered. */
-  begin(request: IncomingMessage, response: ServerResponse, requestId: string, route = NO_ROUTE): Exchange {
-    const exchange = new Exchange(requestId, request.method ?? '', route)
+  /** A request for a decision is here; whoever begins it ends it, in the turn in which it is answered. */
+  begin(request: IncomingMessage, response: ServerResponse, requestId: string, route: string): Exchange {
+    const exchange = new Exchange(requestId, 'POST', route)
+    exchange.meter = this.meter.decisionsOf(route)
     exchange.span = beginSpan(request, exchange)
     // Who goes away in the middle of a body is never answered; only a span has to end for all that.
     if (exchange.span !== undefined) response.once('close', () => this.end(exchange, 0))
     return exchange
   }
 
-  /** The same for one that ends with its answer, however that comes about. */
+  /** Another request is here. It ends with its answer, however that comes about. */
   follow(request: IncomingMessage, response: ServerResponse, requestId: string): Exchange {
-    const exchange = new Exchange(requestId, request.method ?? '', NO_ROUTE)
+    const exchange = new Exchange(requestId, request.method ?? '', NO_ROUTE, performance.now())
     exchange.isFollowed = true
     exchange.span = beginSpan(request, exchange)
     this.#underWay.set(response, exchange)
@@ -96,7 +97,7 @@ export class Observer {
 
   #count(exchange: Exchange, allowed: number, denied: number): void {
     if (exchange.asked === 0) exchange.asked = exchange.began
-    const meter = this.meter.decisionsOf(exchange.route)
+    const meter = (exchange.meter ??= this.meter.decisionsOf(exchange.route))
     meter.allowed += allowed
     meter.denied += denied
     const outcome = allowed === 0 ? 'denied' : denied === 0 ? 'allowed' : 'mixed'
@@ -127,8 +128,8 @@ export class Observer {
     if (exchange.isEnded) return
     exchange.isEnded = true
     const now = performance.now()
-    this.meter.countRequest(exchange, status, now)
     if (exchange.asked > 0) this.meter.countDecision(exchange, now)
+    if (exchange.isFollowed || exchange.outcome === undefined) this.meter.countRequest(exchange, status, now)
     if (exchange.samples !== undefined && exchange.code === undefined) this.#logSamples(exchange)
     exchange.span?.end(exchange, status === 0 ? undefined : status, this.#engine.revision)
     if (this.#level !== 'off' && this.#log.isLevelEnabled(this.#level))
@@ -137,14 +138,15 @@ export class Observer {
 
   /** Without path and query, where people put secrets, and without names: the route and the token's id say enough. */
   #logAccess(level: Level, exchange: Exchange, status: number, now: number): void {
-    const { requestId, method, route, tokenId, code, span, began } = exchange
+    const { requestId, method, route, tokenId, code, span, began, asked } = exchange
+    const start = began > 0 ? began : asked > 0 ? asked : now
     this.#log[level](
       {
         requestId,
         method,
         route,
         status,
-        ms: Math.round((now - began) * 1_000) / 1_000,
+        ms: Math.round((now - start) * 1_000) / 1_000,
         ...(tokenId !== undefined && { tokenId }),
         ...(code !== undefined && { code }),
         ...(span !== undefined && { traceId: span.traceId }),
