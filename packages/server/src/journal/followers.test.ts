@@ -12,6 +12,7 @@ class FakeResponse extends EventEmitter {
   isFull = false
   isOver = false
   isDestroyed = false
+  destroyed = false
 
   write(bytes: Buffer | string): boolean {
     assert.ok(!this.isOver, 'written to after the end')
@@ -267,6 +268,17 @@ describe('followers', () => {
     await sleep(30)
     assert.match(response.last, /event: error\ndata: \{.*"code":"INTERNAL"/)
     await commit()
+  })
+
+  test('that went before they were listened to are none', (t) => {
+    const { live, followers } = start(t)
+    const response = Object.assign(new FakeResponse(), { destroyed: true })
+    followers.add(response as never, {
+      from: live.engine.revision,
+      isMeant: () => true,
+      authorize: () => undefined,
+    })
+    assert.deepEqual([followers.count, response.writes], [0, []])
   })
 
   test('that come while it stops are sent on at once', (t) => {

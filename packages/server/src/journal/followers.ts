@@ -48,6 +48,8 @@ export class Followers implements Keeper {
 
   /** Sends what comes after a revision over a response whose head is written, until either side ends it. */
   add(response: ServerResponse, following: Following): void {
+    // Gone before it was listened to: nothing would tell.
+    if (response.destroyed) return
     const follower = new Follower(response, following, this, this.#limits.followerStallMs)
     this.#all.add(follower)
     if (this.#isStopped) {
