@@ -5,6 +5,9 @@ import { environmentName, flagName, SETTING_NAMES, SETTINGS, type Setting } from
 import type { CommandGroup, CommandSpec, OptionSpec } from '../packages/cli/src/command.ts'
 import { commands } from '../packages/cli/src/commands.ts'
 import { ALL_ROUTES } from '../packages/server/src/app.ts'
+import type { DecisionLog } from '../packages/server/src/observe/decision-log.ts'
+import { Meter } from '../packages/server/src/observe/meter.ts'
+import { createMetrics } from '../packages/server/src/observe/metrics.ts'
 
 /** A part of a page that is written from the code. */
 export interface TableSpec {
@@ -22,6 +25,7 @@ export const TABLES: readonly TableSpec[] = [
   { page: 'docs/concepts.md', name: 'namespaces', write: writeNamespaces },
   { page: 'docs/operations.md', name: 'settings', write: writeSettings },
   { page: 'docs/operations.md', name: 'limits of the model', write: writeModelLimits },
+  { page: 'docs/operations.md', name: 'metrics', write: writeMetrics },
 ]
 
 // ---- the command
@@ -181,4 +185,27 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
   return lines
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |\n`)
     .join('')
+}
+
+/** What someone who reads them sees of them. */
+async function writeMetrics(): Promise<string> {
+  const log = { written: 0, lost: {} } as unknown as DecisionLog
+  const metrics = createMetrics(
+    {
+      meter: new Meter(),
+      decisionLog: log,
+      connections: () => ({ open: 0, refused: 0 }),
+      rateLimited: () => [],
+      revision: () => 0,
+      followers: () => 0,
+      store: () => undefined,
+    },
+    true,
+  )
+  const text = await metrics.read()
+  const rows = [...text.matchAll(/^# HELP (?<name>castellan_\w+) (?<help>.*)\n# TYPE \w+ (?<type>\w+)$/gm)]
+  return table(
+    ['metric', 'type', 'is'],
+    rows.map(({ groups }) => [`\`${groups!['name']!}\``, groups!['type']!, groups!['help']!]),
+  )
 }

@@ -152,7 +152,7 @@ function sayHowFar(
   const younger = items.filter(({ since }) => since !== null && since > from).length
   return [
     `${count(items.length, 'grant')} of ${total.toLocaleString('en')} ${items.length === 1 ? 'is' : 'are'} on no pathway of ${count(logs.decisions, 'logged decision')}, from ${from} to ${to}`,
-    `of all decisions ${shares.join(' or ')} were picked for the log: a grant used less than ${count(logs.timesToBeSeen, 'time')} in that time may be missing from it`,
+    `of all decisions ${shares.join(' or ')} were picked for the log${logs.timesToBeSeen === 1 ? '' : `: a grant used less than ${count(logs.timesToBeSeen, 'time')} in that time may be missing from it`}`,
     ...(younger === 0 ? [] : [`${count(younger, 'of them is', 'of them are')} younger than the log`]),
     ...(logs.dropped === 0
       ? []

@@ -114,6 +114,39 @@ describe('the decision log', () => {
     ])
   })
 
+  test('has what claims were asked for, and what AuthZEN evaluates, with the grants each rested on', async (t) => {
+    const { log, lines } = open(t)
+    const { ask } = await served(t, log)
+    const subject = { type: 'user', id: 'alice' }
+    const [resource, other] = [
+      { type: 'a', id: 'b' },
+      { type: 'nothing', id: 'x' },
+    ]
+    const action = { name: 'c' }
+    await ask('service', '/v1/claims', { actor: 'user:alice', permission: 'a:b' })
+    await ask('service', '/v1/claims', { actor: 'user:bob', permission: 'a:b' })
+    await ask('service', '/access/v1/evaluation', { subject, resource, action })
+    await ask('service', '/access/v1/evaluations', {
+      action,
+      evaluations: [
+        { subject, resource },
+        { subject, resource: other },
+        { subject: { type: 'user', id: 'bob' }, resource },
+      ],
+    })
+    const seen = (await lines()).slice(1)
+    assert.deepEqual(
+      seen.map(({ actor, permission, allowed, pathway }) => [actor, permission, allowed, pathway.length]),
+      [
+        ['user:alice', 'a:b', true, 2],
+        ['user:bob', 'a:b', false, 0],
+        ['user:alice', 'a:b:c', true, 2],
+        ['user:alice', 'a:b:c', true, 2],
+        ['user:bob', 'a:b:c', false, 0],
+      ],
+    )
+  })
+
   test('has no refusal, and shows no path that names are in', async (t) => {
     const { log, lines } = open(t)
     const { ask, change } = await served(t, log)

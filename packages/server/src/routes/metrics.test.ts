@@ -79,6 +79,44 @@ describe('GET /metrics', () => {
     assert.equal(at('castellan_problems_total{code="FORBIDDEN"}'), 1)
   })
 
+  test('counts claims and AuthZEN’s evaluations as decisions', async (t) => {
+    const served = await open(t)
+    const { ask } = served
+    await ask('service', '/v1/claims', { actor: 'user:alice', permission: 'a:b' })
+    const [resource, action] = [{ type: 'a', id: 'b' }, { name: 'c' }]
+    const evaluations = ['alice', 'bob', 'nobody'].map((id) => ({ subject: { type: 'user', id } }))
+    await ask('service', '/access/v1/evaluations', {
+      resource,
+      action,
+      evaluations: [...evaluations, { subject: { type: 'stone', id: 'x' } }],
+    })
+    await ask('service', '/access/v1/evaluation', {
+      subject: { type: 'user', id: 'alice' },
+      resource,
+      action,
+    })
+    await sleep(50)
+    const values = await read(served)
+    const count = (route: string, outcome: string) =>
+      values.get(`castellan_decisions_total{route="${route}",outcome="${outcome}"}`)
+    assert.equal(count('/v1/claims', 'allowed'), 1)
+    assert.deepEqual(
+      ['allowed', 'denied'].map((outcome) => count('/access/v1/evaluations', outcome)),
+      [1, 3],
+    )
+    assert.equal(count('/access/v1/evaluation', 'allowed'), 1)
+    for (const [route, outcome] of [
+      ['/v1/claims', 'allowed'],
+      ['/access/v1/evaluations', 'mixed'],
+      ['/access/v1/evaluation', 'allowed'],
+    ] as const) {
+      const labels = `{route="${route}",outcome="${outcome}"}`
+      assert.equal(values.get(`castellan_decision_seconds_count${labels}`), 1, route)
+      const request = `castellan_http_requests_total{method="POST",route="${route}",status="200"}`
+      assert.equal(values.get(request), 1, route)
+    }
+  })
+
   test('counts requests by route and status, with no label that a caller chooses', async (t) => {
     const served = await open(t)
     const { call, ask, raw, tokenOf } = served

@@ -66,10 +66,14 @@ export const questionRoutes: readonly Route[] = [
     codes: ASKING,
     body: claimsRequest,
     answer: claimsAnswer,
-    handle({ caller, body }, { engine }) {
+    handle({ caller, body, exchange }, { engine, observer }) {
       const actor = body.actor ?? caller.self
       authorizeAbout(engine, caller, actor)
-      return { body: engine.claims(actor, body.permission, askingOf(caller, body.atLeast)) }
+      const asking = askingOf(caller, body.atLeast)
+      const claims = engine.claims(actor, body.permission, asking)
+      // Whoever enforces limits asks this instead of a check.
+      observer.decided(exchange, actor, body.permission, claims.pathways.length > 0, asking)
+      return { body: claims }
     },
   }),
   route({
