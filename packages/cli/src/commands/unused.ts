@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { namespaceOf, type GrantFact } from '@castellan/engine'
+import { compareText, namespaceOf, type GrantFact } from '@castellan/engine'
 import type { Handler, Input } from '../command.ts'
 import { DecisionLogs } from '../decision-logs.ts'
 import { CommandError, usageError } from '../exit.ts'
@@ -124,7 +124,7 @@ async function withAges(target: Target, grants: readonly GrantFact[], now: numbe
         if (after?.kind === 'grant' && wanted.has(keyOf(after))) times.set(keyOf(after), time)
   return grants
     .map((grant) => ({ grant, time: times.get(keyOf(grant)) }))
-    .sort((a, b) => (a.time ?? 0) - (b.time ?? 0))
+    .sort((a, b) => (a.time ?? 0) - (b.time ?? 0) || compareText(orderOf(a.grant), orderOf(b.grant)))
     .map(({ grant: { permission, holder, issuer, expiresAt }, time }) => ({
       permission,
       holder,
@@ -133,6 +133,11 @@ async function withAges(target: Target, grants: readonly GrantFact[], now: numbe
       ageDays: time === undefined ? null : Math.floor((now - time) / DAY_MS),
       ...(expiresAt !== undefined && { expiresAt }),
     }))
+}
+
+/** Of one commit, those of one permission together. */
+function orderOf({ permission, holder, issuer }: GrantFact): string {
+  return JSON.stringify([permission, holder, issuer])
 }
 
 function keyOf({ issuer, holder, permission }: GrantFact): string {
