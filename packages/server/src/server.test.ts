@@ -571,9 +571,10 @@ describe('close', () => {
     let received = ''
     busy.on('data', (chunk: Buffer) => (received += chunk.toString()))
     busy.write(
-      `POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{"permission":`,
+      `POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 18\r\nExpect: 100-continue\r\n\r\n{"permission":`,
     )
-    await sleep(50)
+    // `100 Continue`: the request has arrived.
+    await once(busy, 'data')
     const closed = server.close({ graceMs: 5_000 })
     assert.equal(server.close(), closed, 'closing twice is closing once')
     await assert.rejects(fetch(`${address}/healthz`))

@@ -194,8 +194,8 @@ describe('GET /metrics', () => {
     const lastSync = values.get('castellan_last_sync_timestamp_seconds')
     assert.equal(lastSync, served.clock.now / 1_000)
     stop.abort()
-    await sleep(50)
-    assert.equal((await read(served)).get('castellan_followers'), 0)
+    // Fails by the test's own deadline: how soon the end of a connection arrives is the machine's affair.
+    while ((await read(served)).get('castellan_followers') !== 0) await sleep(10)
     assert.equal(values.get('castellan_store_bytes'), undefined, 'a store in memory is on no disk')
   })
 
