@@ -28,6 +28,8 @@ export interface KillReport {
 const KILLS_EACH = 5
 /** Longest time under load, and longest start, in milliseconds. */
 const LOAD_MS_MAX = 200
+/** Most changes that are acknowledged before that time begins, so that there is load on a slow machine as well. */
+const LOAD_KEPT_MAX = 40
 const START_MS_MAX = 400
 
 /**
@@ -62,20 +64,23 @@ async function loadAndKill(
   chance: (limit: number) => number,
   acknowledged: Map<string, number>,
 ): Promise<void> {
-  const opened = Promise.withResolvers<void>()
+  const loaded = Promise.withResolvers<void>()
   const refused: string[] = []
+  const least = chance(LOAD_KEPT_MAX)
+  let kept = 0
   const reading = (async () => {
     for await (const line of child.lines) {
       const [word, id, revision] = line.split(' ')
-      if (word === 'open') opened.resolve()
-      else if (word === 'kept') acknowledged.set(id as string, Number(revision))
-      else if (word !== 'same') refused.push(line)
+      if (word === 'kept') acknowledged.set(id as string, Number(revision))
+      else if (word !== 'open' && word !== 'same') refused.push(line)
+      if (word === 'kept' && ++kept === least) loaded.resolve()
+      if (word === 'open' && least === 0) loaded.resolve()
     }
-    opened.resolve()
+    loaded.resolve()
   })()
   if (chance(4) === 0) await sleep(chance(START_MS_MAX))
   else {
-    await opened.promise
+    await loaded.promise
     await sleep(chance(LOAD_MS_MAX))
   }
   await child.kill()
