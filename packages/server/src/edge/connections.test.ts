@@ -79,6 +79,19 @@ describe('a server that stops', () => {
     for (const socket of [idle, silent]) if (!socket.closed) await once(socket, 'close')
   })
 
+  test('answers what has arrived, though it could look at nothing for a while', async (t) => {
+    const { server, address } = await serve(t)
+    const used = await open(address)
+    used.write(HEALTH)
+    await once(used, 'data')
+    const closed = server.close()
+    used.write(HEALTH)
+    // The kernel has it. The thread is held for longer than an idle connection lingers.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600)
+    assert.match(await text(used), /^HTTP\/1\.1 200 .*\r\nConnection: close\r\n/s)
+    await closed
+  })
+
   test('goes on as before during the delay, and ends each connection with its answer', async (t) => {
     const { server, address } = await serve(t)
     const kept = await open(address)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Server as HttpServer, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { EdgeError } from '@castellan/protocol'
 import type { Logger } from './log.ts'
 import { sendRawProblem } from './send.ts'
@@ -72,6 +72,9 @@ export class Connections {
     const deadline = performance.now() + graceMs
     await Promise.race([closed, sleep(Math.min(IDLE_LINGER_MS, graceMs))])
     while (!this.#isClosed && performance.now() < deadline) {
+      // A thread that was held sees its timers before what has arrived: one turn takes that in, one who just connected
+      // is heard in the next.
+      for (let turn = 0; turn < 2; turn++) await nextTurn()
       this.#sweep()
       await Promise.race([closed, sleep(SWEEP_MS)])
     }
