@@ -37,6 +37,8 @@ const TERMINAL = `data:text/javascript,${encodeURIComponent(`
 
 /** Where the pages say that the server is. */
 const ADDRESS = 'http://127.0.0.1:7070'
+/** Of this machine; but nobody listens on port 1, which is the point of asking there. */
+const OTHER_ADDRESS = /(?:\b127\.[\d.]+|\blocalhost|\b0\.0\.0\.0|\[::1?\]):(?!1\b)[\d$]+/g
 
 /** What one command compiled, the next one need not. */
 const CACHE = mkdtempSync(join(tmpdir(), 'castellan-docs-cache-'))
@@ -126,8 +128,16 @@ export class PageRun implements AsyncDisposable {
       this.#server = await Server.start(words, this.#shell, this.#env)
       return this.#asWritten(this.#server.greeting)
     }
-    const address = this.#server?.address ?? ADDRESS
-    return this.#asWritten(await this.#shell.run(command.replaceAll(ADDRESS, address)))
+    return this.#asWritten(await this.#shell.run(this.#asServed(command)))
+  }
+
+  /** What asks a server asks the one of its page, and no other that may be there: nothing answers is no answer. */
+  #asServed(text: string): string {
+    const address = this.#server?.address
+    if (text.includes(ADDRESS)) assert.ok(address !== undefined, 'no server was started on this page')
+    const others = text.replaceAll(ADDRESS, '').match(OTHER_ADDRESS) ?? []
+    assert.deepEqual(others, [], `it asks another server than ${ADDRESS}`)
+    return address === undefined ? text : text.replaceAll(ADDRESS, address)
   }
 
   #asWritten(text: string): string {
@@ -173,7 +183,7 @@ export class PageRun implements AsyncDisposable {
   /** A whole module; what each `console.log` prints stands behind it as a comment. Without any it has to end well. */
   async #runScript(block: Block): Promise<Difference | undefined> {
     const name = block.title ?? `block-${++this.#scripts}.${block.language}`
-    writeFileSync(join(this.#dir, name), block.text)
+    writeFileSync(join(this.#dir, name), this.#asServed(block.text))
     this.#shell ??= new Shell(this.#dir, this.#env)
     const said = (await this.#shell.run(`DOCS_TERMINAL= node ${name}`)).split('\n').slice(0, -1)
     assert.equal(await this.#shell.run('echo $?'), '0\n', said.join('\n'))
@@ -373,7 +383,7 @@ function withoutSecrets(text: string): string {
 }
 
 function plain(text: string): string {
-  let result = text.replaceAll(/[ \t]+$/gm, '')
+  let result = text.replaceAll(/[ \t\r]+$/gm, '')
   for (const [pattern, name] of CHANGING) result = result.replaceAll(pattern, name)
   return result
 }
