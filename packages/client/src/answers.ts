@@ -90,7 +90,7 @@ export interface Explanation {
   }
   /** Of a denial: for each almost-pathway the links that are missing. */
   readonly brokenLinks?: readonly (readonly {
-    readonly problem: 'not-held' | 'expired' | 'suspended' | 'unknown'
+    readonly problem: 'not-held' | 'expired' | 'suspended' | 'unknown' | 'hidden'
     readonly detail: string
     readonly mend: Change | null
     /** Who could make that change. */

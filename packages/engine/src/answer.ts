@@ -107,7 +107,8 @@ export interface LinkGrant {
 
 /** One fact that is missing or in the way on an otherwise whole pathway. */
 export interface BrokenLink {
-  readonly problem: 'not-held' | 'expired' | 'suspended' | 'unknown'
+  /** `hidden` stands for all that may be missing among others than the viewer. */
+  readonly problem: 'not-held' | 'expired' | 'suspended' | 'unknown' | 'hidden'
   /** One sentence for people. */
   readonly detail: string
   /** What would mend it, as a change; null when no single change is known (an unknown id). */

@@ -110,7 +110,9 @@ function authorizeToken(caller: Caller, fact: TokenFact): void {
 
 function authorizeResource(inquiry: Inquiry, caller: Caller, fact: ResourceFact): void {
   const before = inquiry.index.resource(fact.permission)
-  if (before === undefined) throw forbidden('to make resources', 'castellan:facts')
+  // One that is hidden and one that is not there are refused in the same words.
+  if (before === undefined || !mayLook(inquiry, caller, fact))
+    throw forbidden('to make resources, or to change one that you may not see', 'castellan:facts')
   requireOver(inquiry, caller, fact.permission)
   // Names at the top of the tree begin every path: whoever took one would answer to paths that others mean.
   const isAtTop = fact.parent === undefined && namespaceOf(fact.permission) === 'fs'

@@ -3,8 +3,9 @@ import { NONE } from './columns.ts'
 import type { FactsIndex } from './facts-index.ts'
 import type { ActorRef, FoundLink, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
-import { namespaceOf, splitManage } from './permission.ts'
+import { splitManage } from './permission.ts'
 import { findHolders } from './holders.ts'
+import { maySeeResource } from './redact.ts'
 import { isUnresolvedPath } from './rules/fs-path.ts'
 import { activeStates, MISSING_LINK, type State, storedStates } from './walk.ts'
 
@@ -280,7 +281,7 @@ function notHeld(
     detail:
       missing === undefined
         ? `${holder} does not hold ${permission}`
-        : `${holder} does not hold ${permission}, and ${missing} does not exist`,
+        : `${holder} does not hold ${permission}, and ${missing}`,
     mend: { add: { kind: 'grant', issuer, holder, permission, extra: {} } },
     by,
   }
@@ -294,32 +295,23 @@ function ownersOf(inquiry: Inquiry, permission: string): string[] {
   for (const each of inquiry.explode(rest).strings) {
     const resource = inquiry.index.resource(each)
     if (resource === undefined) continue
-    if (maySee(inquiry, resource.permission)) owners.add(resource.owner)
+    if (maySeeResource(inquiry, resource.permission)) owners.add(resource.owner)
   }
   return [...owners].slice(0, 20)
 }
 
-/** Who may ask about anyone, or manages the resource, or holds anything of it. */
-function maySee(inquiry: Inquiry, resource: string): boolean {
-  return ['castellan:check', `manage:${resource}`, seeingOf(inquiry, resource)].some((enough) =>
-    inquiry.mayViewerSee(enough),
-  )
-}
-
-/** The weakest right on a resource. */
-function seeingOf(inquiry: Inquiry, resource: string): string {
-  const weakest = inquiry.index.namespaces.get(namespaceOf(resource))?.modes?.[0]
-  return weakest === undefined ? resource : `${resource}:${weakest}`
-}
-
-/** A file, store or website that nobody declared; other namespaces need no resources. */
+/**
+ * A file, store or website that nobody declared; other namespaces need no resources. One that the viewer may not see
+ * is told of in the same words.
+ */
 function missingResource(inquiry: Inquiry, permission: string): string | undefined {
   const { rest } = splitManage(permission)
   const components = rest.split(':')
   const length = RESOURCE_COMPONENTS.get(components[0]!)
   if (length === undefined || components.length < length) return undefined
   const resource = components.slice(0, length).join(':')
-  return inquiry.index.resource(resource) === undefined ? resource : undefined
+  if (!maySeeResource(inquiry, resource)) return `${resource} does not exist or may not be seen`
+  return inquiry.index.resource(resource) === undefined ? `${resource} does not exist` : undefined
 }
 
 const RESOURCE_COMPONENTS: ReadonlyMap<string, number> = new Map([

@@ -3,7 +3,7 @@ import { NONE } from './columns.ts'
 import { KIND_USER_APP } from './facts-index.ts'
 import type { ActorRef, FoundLink, FoundOption, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
-import { circleOf, HIDDEN } from './redact.ts'
+import { circleOf, HIDDEN, seenStrings } from './redact.ts'
 import { activeStates, type Edge, restingStates, type State } from './walk.ts'
 
 /**
@@ -154,9 +154,8 @@ class Unfolding {
 
   /** What the strings explode to, and the options among them. */
   private addBeginning(frame: Frame, state: State, options: readonly FoundOption[]): boolean {
-    const { strings } = state.explosion
-    if (strings.length > 1 && !frame.isHidden)
-      this.add(frame, { $: 'explode', from: state.permission, to: strings })
+    const strings = frame.isHidden ? [] : this.stringsOf(state)
+    if (strings.length > 1) this.add(frame, { $: 'explode', from: state.permission, to: strings })
     for (const [i, { permission, by, data }] of options.entries()) {
       if (this.budget <= 0) {
         frame.nodes.push({
@@ -172,6 +171,10 @@ class Unfolding {
       )
     }
     return true
+  }
+
+  private stringsOf({ permission, explosion: { strings } }: State): readonly string[] {
+    return this.circle === undefined ? strings : seenStrings(this.inquiry, permission, strings)
   }
 
   /**

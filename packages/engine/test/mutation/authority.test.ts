@@ -89,7 +89,10 @@ describe('changing', () => {
     const named = add(alice.owns('fs:mine', { parent: 'fs:his', name: 'new' }))
     assert.equal(needed(engineOf(...facts), 'user:alice', named), undefined)
     assert.equal(needed(engineOf(...facts), 'user:alice', add(alice.owns('fs:mine'))), undefined)
-    assert.equal(needed(engineOf(...facts), 'user:ed', add(ed.owns('fs:mine'))), 'manage:fs:mine')
+    // To see it is not to manage it; who may not see it is told what who makes a new one is told.
+    const seen = engineOf(...facts, alice.grants('fs:mine:see', ed))
+    assert.equal(needed(seen, 'user:ed', add(ed.owns('fs:mine'))), 'manage:fs:mine')
+    assert.equal(needed(engineOf(...facts), 'user:ed', add(ed.owns('fs:mine'))), 'castellan:facts')
     assert.equal(needed(engineOf(...facts), 'user:ed', remove(alice.owns('fs:mine'))), 'manage:fs:mine')
     assert.equal(needed(engineOf(...facts), 'user:ed', add(ed.owns('fs:new'))), 'castellan:facts')
   })

@@ -83,7 +83,7 @@ export const explainAnswer = z.strictObject({
     .array(
       z.array(
         z.strictObject({
-          problem: z.enum(['not-held', 'expired', 'suspended', 'unknown']),
+          problem: z.enum(['not-held', 'expired', 'suspended', 'unknown', 'hidden']),
           detail: text,
           mend: changeShape.nullable(),
           by: z.array(actor),
