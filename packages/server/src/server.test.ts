@@ -380,6 +380,23 @@ describe('what is not HTTP', () => {
     })
   }
 
+  test('a body that would have to be unpacked is refused, and not read as it is', async (t) => {
+    const { raw, tokenOf } = await serve(t)
+    const head = `Host: x\r\nAuthorization: Bearer ${await tokenOf('ed')}\r\nContent-Type: application/json\r\nConnection: close`
+    for (const path of ['/v1/check', '/v1/explain'])
+      for (const [coding, status] of [
+        ['chunked', 200],
+        ['Chunked', 200],
+        ['gzip, chunked', 400],
+        ['chunked, chunked', 400],
+      ] as const) {
+        const text = await raw(
+          `POST ${path} HTTP/1.1\r\n${head}\r\nTransfer-Encoding: ${coding}\r\n\r\n12\r\n{"permission":"a"}\r\n0\r\n\r\n`,
+        )
+        assert.equal(parseReply(text).status, status, `${path} ${coding}`)
+      }
+  })
+
   test('a broken chunk after good headers is refused, once', async (t) => {
     const { raw, tokenOf } = await serve(t)
     for (const path of ['/v1/check', '/v1/explain']) {

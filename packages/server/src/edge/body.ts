@@ -5,7 +5,11 @@ import { isAuthzen } from '../authzen/edge.ts'
 
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i
 
-/** What can be known of a body before it comes. @throws {EdgeError} CONTENT_TYPE (for AuthZEN BODY_INVALID), BODY_TOO_LARGE */
+/**
+ * What can be known of a body before it comes.
+ *
+ * @throws {EdgeError} CONTENT_TYPE (for AuthZEN BODY_INVALID), BODY_TOO_LARGE, REQUEST_INVALID
+ */
 export function assertBodyExpected(request: IncomingMessage, bodyBytesMax: number): void {
   const type = request.headers['content-type']
   if (type !== 'application/json' && (type === undefined || !JSON_TYPE.test(type))) {
@@ -18,6 +22,15 @@ export function assertBodyExpected(request: IncomingMessage, bodyBytesMax: numbe
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     throw typeError(request, 'the body is encoded', 'send it without `Content-Encoding`')
+  }
+  const coding = request.headers['transfer-encoding']
+  // Node takes the chunks apart and nothing else: what others unpack, we would read packed.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    throw new EdgeError(
+      'REQUEST_INVALID',
+      'the body is in a coding that is not read',
+      'send it in chunks alone',
+    )
   }
   if (Number(request.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge(bodyBytesMax)
 }
