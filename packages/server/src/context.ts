@@ -33,4 +33,6 @@ export interface Context {
   readonly bodyBytesMax: number
   /** Where others reach this server, without `/` at its end. Never taken from a request. */
   readonly publicUrl: () => string
+  /** The same where the settings name it. */
+  readonly namedUrl: string | undefined
 }

@@ -154,6 +154,7 @@ class CastellanServer implements Server {
       stop: this.#stop,
       bodyBytesMax: bounds.bodyBytesMax,
       publicUrl: () => named ?? this.#listenedAt,
+      namedUrl: named,
     }
     const listener = listenerOf(context)
     this.#log = log

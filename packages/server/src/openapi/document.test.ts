@@ -44,6 +44,15 @@ describe('the OpenAPI document', () => {
         assert.ok(references.has(`#/components/${kind}/${name}`), `${kind}/${name} is used nowhere`)
   })
 
+  test('names the server as others reach it, where that is known', async (t) => {
+    const serversOf = async (publicUrl?: string) => {
+      const { call } = await serve(t, publicUrl === undefined ? {} : { publicUrl })
+      return (await call('GET', '/openapi.json')).body.servers as Loose
+    }
+    assert.deepEqual(await serversOf(), [{ url: '/' }])
+    assert.deepEqual(await serversOf('https://a.example/tenant1/'), [{ url: 'https://a.example/tenant1' }])
+  })
+
   test('has every route, and no other', () => {
     const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -19,7 +19,7 @@ export function docsRoutes(readOpenApi: () => OpenApi): readonly Route[] {
       id: 'getOpenApi',
       isOpen: true,
       answer: z.looseObject({ openapi: z.string() }).describe('an OpenAPI 3.1 document'),
-      handle: () => ({ body: readOpenApi() }),
+      handle: (_asked, { namedUrl }) => ({ body: documentAt(readOpenApi(), namedUrl) }),
     }),
     route({
       method: 'GET',
@@ -48,4 +48,9 @@ export function docsRoutes(readOpenApi: () => OpenApi): readonly Route[] {
       },
     }),
   ]
+}
+
+/** A relative URL leads to the host that the document came from, though not where a proxy puts a path before it. */
+function documentAt(document: OpenApi, url: string | undefined): OpenApi {
+  return url === undefined ? document : { ...document, servers: [{ url }] }
 }
