@@ -133,6 +133,26 @@ describe('a client of a server', () => {
     }
   })
 
+  test('is about a permission that somebody named', async () => {
+    const sent: string[] = []
+    const client = connect({
+      server: 'http://127.0.0.1',
+      token: 'x',
+      fetch: async (url) => {
+        sent.push(url)
+        throw new Error('nothing is to be sent')
+      },
+    })
+    for (const name of [undefined, null, '', 1]) {
+      const permission = name as string
+      await assert.rejects(client.check('user:alice', permission), TypeError)
+      await assert.rejects(client.check('user:alice', ['a:b', permission]), TypeError)
+      await assert.rejects(client.checkEach([{ actor: 'user:alice', permission }]), TypeError)
+      await assert.rejects(client.explain('user:alice', permission), TypeError)
+    }
+    assert.deepEqual(sent, [])
+  })
+
   test('does not take a path for the id of a grant', async (t) => {
     const { as } = await setUp(t)
     const root = await as('root')

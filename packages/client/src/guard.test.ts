@@ -290,3 +290,19 @@ test('a refusal in Express comes to nothing where someone answered meanwhile', a
   await Promise.all(guarding)
   assert.deepEqual(ended, [])
 })
+
+test('what goes wrong behind a guard of Express reaches its error handler, not the console of the process', async () => {
+  const guard = guardExpress({
+    client: { check: async () => true },
+    actor: () => 'user:ed',
+    permission: () => 'a:b',
+  })
+  const told: unknown[] = []
+  const next = (error?: unknown): void => {
+    told.push(error)
+    if (told.length === 1) throw new Error('behind it')
+  }
+  const response = { statusCode: 200, headersSent: false, setHeader: () => {}, end: () => {} }
+  await guard({}, response, next)
+  assert.match(String(told[1]), /behind it/)
+})
