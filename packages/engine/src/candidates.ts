@@ -1,5 +1,7 @@
 import { NONE } from './columns.ts'
-import { type FactsIndex, KIND_APP, KIND_TOKEN, KIND_USER, type Root } from './facts-index.ts'
+import type { FactsIndex } from './facts-index.ts'
+import type { Root } from './nodes.ts'
+import { KIND_APP, KIND_TOKEN, KIND_USER } from './parties.ts'
 import { findHolders } from './holders.ts'
 import type { Inquiry } from './inquiry.ts'
 import { namespaceOf } from './permission.ts'

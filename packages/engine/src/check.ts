@@ -1,24 +1,19 @@
 import { fitsShape } from './catalog.ts'
 import { NONE } from './columns.ts'
+import type { FactsIndex } from './facts-index.ts'
+import { EXPIRES, GRANT, TO_GROUP } from './grants.ts'
+import { MEMBER } from './memberships.ts'
+import { CROWD, MANY_CHILDREN, NODE, type Root } from './nodes.ts'
 import {
-  CROWD,
   EXISTS,
-  EXPIRES,
-  type FactsIndex,
-  GRANT,
   KIND_GROUP,
   KIND_TOKEN,
   KIND_USER,
   KIND_USER_APP,
-  MANY_CHILDREN,
-  MEMBER,
-  NODE,
   PARTY,
-  type Root,
   SUSPENDED,
   SYSTEM,
-  TO_GROUP,
-} from './facts-index.ts'
+} from './parties.ts'
 import { isAt } from './name-table.ts'
 import { Pairs } from './pairs.ts'
 

@@ -225,3 +225,10 @@ export function copyPiece(text: string, start: number, end: number): string {
 /** What is being copied; engines take only so many arguments. */
 const units: number[] = []
 const UNITS_MAX = 1024
+
+/** Of a map by row: where the rows moved. */
+export function renameKeys<Value>(map: Map<number, Value>, newOf: Int32Array): void {
+  const entries = [...map]
+  map.clear()
+  for (const [row, value] of entries) map.set(newOf[row]!, value)
+}

@@ -49,7 +49,8 @@ import {
   type ResourceFact,
   type TokenFact,
 } from './fact.ts'
-import { FactsIndex, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP, SYSTEM } from './facts-index.ts'
+import { FactsIndex } from './facts-index.ts'
+import { KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP, SYSTEM } from './parties.ts'
 import { findHolders, holderOf } from './holders.ts'
 import { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'

@@ -1,7 +1,7 @@
 import type { Holder, PathwayStep } from './answer.ts'
 import { NONE } from './columns.ts'
 import { invariant } from './errors.ts'
-import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './facts-index.ts'
+import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP } from './parties.ts'
 import { ask, type Inquiry } from './inquiry.ts'
 import { compareText, namespaceOf } from './permission.ts'
 import { BUILT_IN_IMPLICATORS, speaksOf } from './rule-book.ts'

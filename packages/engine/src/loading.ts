@@ -1,6 +1,7 @@
 import { flatten, NONE } from './columns.ts'
 import type { Fact, GrantFact, MemberFact, NamespaceFact, ResourceFact } from './fact.ts'
-import type { FactsIndex, Root } from './facts-index.ts'
+import type { FactsIndex } from './facts-index.ts'
+import type { Root } from './nodes.ts'
 import { BATCH, type Gathered, GIVEN, MEMBERSHIP } from './gathered.ts'
 import { isAt } from './name-table.ts'
 

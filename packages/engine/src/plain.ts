@@ -1,5 +1,6 @@
 import { NONE } from './columns.ts'
-import type { FactsIndex, Root } from './facts-index.ts'
+import type { FactsIndex } from './facts-index.ts'
+import type { Root } from './nodes.ts'
 
 /**
  * Explosion of the strings that are asked most: a resource, or one component beneath it, in a namespace where

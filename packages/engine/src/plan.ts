@@ -21,14 +21,8 @@ import type {
   TokenFact,
   UserFact,
 } from './fact.ts'
-import {
-  type FactsIndex,
-  isBuiltInGroup,
-  KIND_APP,
-  KIND_GROUP,
-  KIND_TOKEN,
-  KIND_USER_APP,
-} from './facts-index.ts'
+import type { FactsIndex } from './facts-index.ts'
+import { isBuiltInGroup, KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER_APP } from './parties.ts'
 import type { Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { factKey, parseFact, parseFactKey, sameJson } from './parse-fact.ts'

@@ -2,15 +2,8 @@ import type { Effect } from './change.ts'
 import { NONE } from './columns.ts'
 import { LimitExceededError } from './errors.ts'
 import type { Fact } from './fact.ts'
-import {
-  type FactsIndex,
-  KIND_APP,
-  KIND_GROUP,
-  KIND_TOKEN,
-  KIND_USER,
-  KIND_USER_APP,
-  SYSTEM,
-} from './facts-index.ts'
+import type { FactsIndex } from './facts-index.ts'
+import { KIND_APP, KIND_GROUP, KIND_TOKEN, KIND_USER, KIND_USER_APP, SYSTEM } from './parties.ts'
 import { findHolders } from './holders.ts'
 import type { Inquiry } from './inquiry.ts'
 import { Pairs } from './pairs.ts'

@@ -1,6 +1,6 @@
 import type { PathNode, Reading, ReadingNode } from './answer.ts'
 import { NONE } from './columns.ts'
-import { KIND_USER_APP } from './facts-index.ts'
+import { KIND_USER_APP } from './parties.ts'
 import type { ActorRef, FoundLink, FoundOption, Inquiry } from './inquiry.ts'
 import { LIMITS } from './limits.ts'
 import { circleOf, HIDDEN, seenStrings } from './redact.ts'

@@ -1,5 +1,6 @@
 import { NONE } from '../columns.ts'
-import { KIND_GROUP, KIND_USER, type FactsIndex } from '../facts-index.ts'
+import type { FactsIndex } from '../facts-index.ts'
+import { KIND_GROUP, KIND_USER } from '../parties.ts'
 import type { JsonObject } from '../fact.ts'
 import type { BuiltInImplicator } from './built-in.ts'
 
