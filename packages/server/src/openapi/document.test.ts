@@ -45,9 +45,9 @@ describe('the OpenAPI document', () => {
   })
 
   test('names the server as others reach it, where that is known', async (t) => {
-    const serversOf = async (publicUrl?: string) => {
+    const serversOf = async (publicUrl?: string): Promise<Loose> => {
       const { call } = await serve(t, publicUrl === undefined ? {} : { publicUrl })
-      return (await call('GET', '/openapi.json')).body.servers as Loose
+      return (await call('GET', '/openapi.json')).body.servers
     }
     assert.deepEqual(await serversOf(), [{ url: '/' }])
     assert.deepEqual(await serversOf('https://a.example/tenant1/'), [{ url: 'https://a.example/tenant1' }])
