@@ -21,6 +21,20 @@ test('a block asks the server of its page, wherever that listens', async () => {
   assert.equal(await runPage(page.replace('"ok"', '"no"')), 1)
 })
 
+test('a script may ask a server of its own', async () => {
+  const script = [
+    "import { createServer } from 'node:http'",
+    "const server = createServer((_, response) => response.end('its own')).listen(0, '127.0.0.1')",
+    "await new Promise((resolve) => server.once('listening', resolve))",
+    'const { port } = server.address()',
+    'const answer = await fetch(`http://127.0.0.1:${port}/`)',
+    'console.log(await answer.text()) // its own',
+    'server.closeAllConnections()',
+    'server.close()',
+  ]
+  assert.equal(await runPage(fence('js', script.join('\n'))), 0)
+})
+
 for (const [name, page] of [
   ['another port', STARTED + fence('console', '$ curl -s http://127.0.0.1:7071/healthz')],
   ['another port by another name', STARTED + fence('console', '$ curl -s localhost:8080/healthz || true')],
