@@ -17,6 +17,8 @@ const LEFT_OUT_TESTS = [
 const ONLY = process.env.MUTATION_TESTS?.split(',')
 /** The tests that kill most come first. */
 const FIRST = 'worlds.test.ts'
+/** Stryker lets a mutant be passed a hundred times as often as its code was: that takes longer than the time-out. */
+const PATIENCE = 10
 const FOLDERS = ['packages/engine/test/mutation', 'packages/engine/test', 'packages/engine/src']
 const COLLECTOR = new URL('collect.mjs', import.meta.url).href
 
@@ -68,8 +70,9 @@ class InProcessRunner {
     return { status: 'complete', tests: results, mutantCoverage: this.ns.mutantCoverage }
   }
 
-  async mutantRun({ activeMutant, mutantActivation, testFilter, hitLimit, disableBail }) {
+  async mutantRun({ activeMutant, mutantActivation, testFilter, hitLimit: steps, disableBail }) {
     const { ns } = this
+    const hitLimit = steps === undefined ? undefined : steps / PATIENCE
     ns.hitLimit = hitLimit
     ns.hitCount = hitLimit === undefined ? undefined : 0
     let { files } = this
