@@ -10,7 +10,7 @@ import {
   type Implicator,
   type Rule,
 } from '../src/index.ts'
-import { errorOf, system, user, world } from './say.ts'
+import { acting, app, errorOf, system, token, user, world } from './say.ts'
 import { questionsOf, randomWorld } from './worlds.ts'
 
 const WORLDS = 40
@@ -193,5 +193,46 @@ describe('candidates', () => {
     assert.equal(engine.check('user:alice', 'proj:mine:secret'), true, 'what she owns she holds')
     assert.deepEqual(rights(engine, 'user:alice', 'proj:mine'), ['deploy'])
     assert.deepEqual(rights(engine, 'user:alice', 'doc:nothing'), ['see', 'read', 'write'])
+  })
+
+  test('are holders of the kind that is looked for, and apps acting for users are none', () => {
+    const editor = app('editor', bob)
+    const engine = world([
+      ...drive,
+      editor.exists,
+      token('t', bob, { full: true }).exists,
+      bob.grants('doc:folder', editor),
+      bob.grants('doc:folder', acting(bob, editor)),
+    ])
+    assert.deepEqual(holders(engine, 'doc:folder', 'user'), ['user:bob'])
+    assert.deepEqual(holders(engine, 'doc:folder', 'app'), ['app:editor'])
+    assert.deepEqual(holders(engine, 'doc:folder', 'token'), ['token:t'])
+  })
+
+  test('are all of a kind where a rule speaks of what the permission becomes, or of what it was', () => {
+    const anyone = {
+      kind: 'implicator',
+      id: 'anyone',
+      doc: 'x',
+      namespaces: ['proj'],
+      implies: (_actor, permission) => (permission === 'proj:x' ? {} : undefined),
+    } satisfies Implicator
+    const moved: Rule = {
+      kind: 'rewriter',
+      id: 'moved',
+      doc: 'x',
+      namespaces: ['a'],
+      rewrite: ([, ...rest]) => ['proj', ...rest],
+    }
+    const engine = world([alice.exists, bob.exists], { rules: [anyone, moved] })
+    assert.equal(engine.check('user:alice', 'a:x'), true)
+    for (const permission of ['a:x', 'proj:x'])
+      assert.deepEqual(holders(engine, permission, 'user').sort(), ['user:alice', 'user:bob'])
+    const back: Rule = { ...moved, namespaces: ['proj'], rewrite: ([, ...rest]) => ['a', ...rest] }
+    assert.deepEqual(holders(world(drive, { rules: [back] }), 'proj:x', 'user').sort(), [
+      'user:alice',
+      'user:bob',
+    ])
+    assert.deepEqual(holders(engine, 'doc:folder', 'user'), [])
   })
 })

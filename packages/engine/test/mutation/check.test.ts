@@ -250,7 +250,15 @@ describe('the fast walk gives up', () => {
       ['doc:', 'doc:mid:', 'doc:mid::see', 'doc:low:', 'doc::mid', ':doc', ':'],
       ['doc:low:a\\x', 'doc:low:a\u0000', 'doc:low:\u001f', 'doc:low:\u007f', 'doc:low:\u009f'],
       ['doc:low:\ud800', 'doc:low:\udfff', 'doc:low:x:\u0007', 'doc:low:\u0007:see', 'doc:low:a/b'],
-      ['fs:x:run', 'fs:x:read:more', 'fs:/f/x', 'fs:/f/x:read', 'fs:unheard:run', 'ai:chat:more'],
+      [
+        'fs:f:list:see',
+        'fs:x:run',
+        'fs:x:read:more',
+        'fs:/f/x',
+        'fs:/f/x:read',
+        'fs:unheard:run',
+        'ai:chat:more',
+      ],
       `doc:low:${'y'.repeat(257)}`,
       `doc:low${':z'.repeat(31)}`,
       `a${':z'.repeat(32)}`,
@@ -573,6 +581,11 @@ describe('the fast walk knows groups', () => {
     walks.put(system.grants('a:2', more[99]!))
     assert.equal(walks.ask('user:u1', 'a:2'), true)
     assert.equal(walks.ask('user:u2', 'a:2'), false)
+    // Marks of before the marks were used up are nobody's afterwards.
+    Reflect.set(walks.fast, 'stamp', 0)
+    assert.equal(walks.ask('user:u1', 'a:1'), true)
+    Reflect.set(walks.fast, 'stamp', 0x7fffffff)
+    assert.equal(walks.ask('user:u2', 'a:1'), false)
     for (const last of [0x7fffffff, 0x7ffffffe, 0x7ffffffd]) {
       Reflect.set(walks.fast, 'stamp', last)
       for (let twice = 0; twice < 2; twice++) assert.deepEqual(ask(), [false, true, false])
@@ -606,5 +619,64 @@ describe('the fast walk follows', () => {
       walks.agree([dev.as, ann.as, editor.as, agent, 'token:of-agent'], ['a:1', 'a:2', 'a:3'])
       walks.remove(key)
     }
+  })
+})
+
+describe('the fast walk, where so many grants are on one string that they are looked up by holder', () => {
+  const [dev, ann, bob] = [u0, u3, u4]
+  const editor = app('x', dev)
+  const agent = agents[0]!
+  const crowd = (permission: string): Fact[] =>
+    Array.from({ length: 30 }, (_, i) => user(`c${i}`).grants(permission, u9))
+  const base = [
+    ...PARTIES,
+    ...Array.from({ length: 30 }, (_, i) => user(`c${i}`).exists),
+    ...['a:1', 'a:2', 'a:3'].flatMap((each) => crowd(each)),
+    // So that there is somebody of whom facts tell.
+    ann.grants('a:9', agent),
+  ]
+
+  test('finds what reaches an app, and an app acting for somebody', () => {
+    const walks = new Walks([
+      ...base,
+      system.grants('a', dev),
+      system.grants('a', bob),
+      dev.grants('a:1', editor),
+      bob.grants('a:2', editor),
+      ann.grants('a:3', agent),
+      system.grants('a:3', group('user')),
+    ])
+    const ask = (who: string): unknown[] => ['a:1', 'a:2', 'a:3'].map((each) => walks.ask(who, each))
+    assert.deepEqual(ask(editor.as), [true, true, false])
+    // Its owner alone gives to all its users; what anyone has does not pass to apps by itself.
+    assert.deepEqual(ask(agent.as), [true, false, true])
+    assert.deepEqual(ask(ann.as), [false, false, true])
+    assert.deepEqual(ask('token:scoped'), [false, false, false])
+    walks.remove(removalOf(ann.grants('a:3', agent)))
+    assert.deepEqual(ask(agent.as), [true, false, false])
+    walks.agree([editor.as, agent.as, ann.as, bob.as, u9.as], ['a:1', 'a:2', 'a:3', 'a:3:x'])
+  })
+
+  test('finds what reaches groups, of each user on the way', () => {
+    const walks = new Walks([
+      ...base,
+      ann.joins(groups[0]!),
+      groups[0]!.joins(groups[1]!),
+      bob.joins(groups[2]!),
+      bob.grants('a:1', groups[1]!),
+      u5.grants('a:2', groups[1]!),
+      system.grants('a', groups[2]!),
+    ])
+    const ask = (who: string): unknown[] => ['a:1', 'a:2', 'a:3'].map((each) => walks.ask(who, each))
+    assert.deepEqual(ask(ann.as), [true, false, false])
+    assert.deepEqual(ask(bob.as), [true, true, true])
+    assert.deepEqual(ask(u5.as), [false, false, false])
+    walks.agree([ann.as, bob.as, u5.as, u9.as], ['a:1', 'a:2', 'a:3'])
+  })
+
+  test('reads no time for an app that only tokens expire by', () => {
+    const walks = new Walks([...base, system.grants('a', dev), dev.grants('a:1', editor)])
+    assert.equal(walks.readsFor(editor.as, 'a:1'), 0)
+    assert.equal(walks.readsFor(agent.as, 'a:1'), 0)
   })
 })

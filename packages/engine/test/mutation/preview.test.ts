@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { compareText, type Change, type DependantsError, type Fact, type Scanner } from '../../src/index.ts'
+import {
+  compareText,
+  type Change,
+  type DependantsError,
+  type Fact,
+  type Implicator,
+  type Scanner,
+} from '../../src/index.ts'
 import { acting, add, app, at, errorOf, group, NOON, remove, system, token, user, world } from '../say.ts'
 
 const alice = user('alice')
@@ -510,5 +517,63 @@ describe('with registered rules', () => {
     const rules = [Object.fromEntries(mute) as unknown as Scanner]
     const engine = world([...PARTIES, ed.owns('a')], { rules })
     assert.equal(engine.preview(add(ed.grants('a:b', alice))).incomplete, true)
+  })
+})
+
+describe('a preview that fails', () => {
+  const zed = user('zed')
+  const failing = (isWrong: (hasZed: boolean) => boolean): Implicator => ({
+    kind: 'implicator',
+    id: 'failing',
+    doc: 'x',
+    namespaces: ['proj'],
+    implies: (_actor, _permission, { facts }) => {
+      if (isWrong(facts.user('zed') !== undefined)) throw new Error('no')
+      return undefined
+    },
+    holdersOf: () => [],
+    permissionsOf: () => [],
+  })
+  for (const { name, isWrong } of [
+    { name: 'in the world after it', isWrong: (hasZed: boolean) => hasZed },
+    { name: 'in the world before it', isWrong: (hasZed: boolean) => !hasZed },
+  ]) {
+    test(`leaves everything as it was: ${name}`, () => {
+      const facts = [...PARTIES, ed.owns('proj'), ed.grants('proj:x', alice)]
+      const engine = world(facts, { rules: [failing(isWrong)] })
+      const before = [...engine.facts()]
+      const changes = [...add(zed.exists, ed.grants('proj:x', bob)), ...remove(ed.grants('proj:x', alice))]
+      errorOf(() => engine.preview(changes), 'RULE_FAILED')
+      assert.deepEqual([...engine.facts()], before)
+      engine.apply(add(alice.joins(club)))
+      assert.equal([...engine.facts()].length, before.length + 1)
+    })
+  }
+})
+
+describe('a preview tells', () => {
+  const told = (facts: readonly Fact[], changes: readonly Change[]): string[] =>
+    world([...PARTIES, ed.owns('a'), ...facts])
+      .preview(changes)
+      .items.map(({ change, actor, permission }) => `${change} ${actor} ${permission}`)
+
+  test('once who gains by two ways at once', () => {
+    const facts = [ed.grants('a:b', bob), bob.isSuspended()]
+    const changes = [...remove(bob.isSuspended()), ...add(ed.grants('a:b', club), bob.joins(club))]
+    assert.deepEqual(
+      told(facts, changes).filter((each) => each.endsWith('a:b')),
+      ['gained user:bob a:b'],
+    )
+  })
+
+  test('nothing of a new way to what was held without it', () => {
+    const facts = [ed.grants('a', bob), alice.joins(club), ed.grants('a:b', alice)]
+    assert.deepEqual(told(facts, add(ed.grants('a:b', bob))), [])
+    assert.deepEqual(told(facts, add(ed.grants('a:b', club))), [])
+  })
+
+  test('nothing of a group whose grant gave nothing', () => {
+    const facts = [alice.joins(club), fred.grants('a:b', club), ed.grants('a:b', alice)]
+    assert.deepEqual(told(facts, remove(alice.joins(club))), [])
   })
 })
