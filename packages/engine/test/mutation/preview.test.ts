@@ -8,6 +8,13 @@ import {
   type Implicator,
   type Scanner,
 } from '../../src/index.ts'
+import { FastCheck } from '../../src/check.ts'
+import type { FactsIndex } from '../../src/facts-index.ts'
+import { Inquiry } from '../../src/inquiry.ts'
+import { Plan } from '../../src/plan.ts'
+import { compareWorlds } from '../../src/preview.ts'
+import { RuleBook } from '../../src/rule-book.ts'
+import { indexOf } from './cast.ts'
 import { acting, add, app, at, errorOf, group, NOON, remove, system, token, user, world } from '../say.ts'
 
 const alice = user('alice')
@@ -575,5 +582,46 @@ describe('a preview tells', () => {
   test('nothing of a group whose grant gave nothing', () => {
     const facts = [alice.joins(club), fred.grants('a:b', club), ed.grants('a:b', alice)]
     assert.deepEqual(told(facts, remove(alice.joins(club))), [])
+  })
+})
+
+describe('a preview of more than it may look at', () => {
+  const many = Array.from({ length: 8 }, (_, i) => user(`m${i}`))
+  const facts = [...PARTIES, ...many.map((each) => each.exists), ed.owns('a')]
+  const chain = many.slice(1).map((each, i) => many[i]!.grants('a:b', each))
+  const first = ed.grants('a:b', many[0]!)
+
+  /** Items told when so many pairs of actor and permission may be met. */
+  function told(stated: readonly Fact[], changes: readonly Change[], max: number): number {
+    const index = indexOf(stated)
+    const inquire = (): Inquiry => new Inquiry(index, new RuleBook([]), NOON, {}, 'system')
+    const plan = new Plan(index, inquire)
+    for (const change of changes) plan.apply(plan.resolve(change))
+    const comparing = { index, fast: new FastCheck(index, () => false), inquire, alsoNamed: [], max }
+    try {
+      return compareWorlds(plan, comparing, (items) => items.length)
+    } finally {
+      const left = (of: FactsIndex): string[] => [...of.facts('grant')].map((each) => JSON.stringify(each))
+      assert.deepEqual(left(index).toSorted(), left(indexOf(stated)).toSorted())
+    }
+  }
+
+  for (const { name, stated, changes } of [
+    { name: 'after it', stated: [...facts, ...chain], changes: add(first) },
+    { name: 'before it', stated: [...facts, first, ...chain], changes: remove(first) },
+  ]) {
+    test(`is refused and leaves all as it was: ${name}`, () => {
+      assert.equal(told(stated, changes, 8), 8)
+      for (const max of [7, 1]) errorOf(() => told(stated, changes, max), 'LIMIT_EXCEEDED')
+    })
+  }
+
+  test('is refused when few are met, but over many permissions', () => {
+    const beneath = Array.from({ length: 6 }, (_, i) => system.grants(`a:b:${i}`, bob))
+    const changes = [...remove(first), ...remove(...beneath)]
+    const stated = [...facts, first, ...beneath]
+    assert.ok(told(stated, changes, 20) >= 7)
+    // Seven are met, one of them over the string above the others, who is asked for each of these.
+    errorOf(() => told(stated, changes, 10), 'LIMIT_EXCEEDED')
   })
 })
