@@ -415,3 +415,24 @@ describe('an explanation of yes', () => {
     })
   })
 })
+
+describe('a denial over a path', () => {
+  test('that leads nowhere names nobody, and nothing that could be granted', () => {
+    const files = [
+      ed.owns('fs:top', { name: 'home' }),
+      ed.owns('fs:low', { name: 'notes', parent: 'fs:top' }),
+    ]
+    for (const path of ['fs:/home/nowhere', 'fs:/home/nowhere:read', 'manage:fs:/nowhere']) {
+      const { brokenLinks, owners } = engineOf(...files).explain('user:alice', path)
+      assert.equal(owners, undefined, path)
+      assert.deepEqual(
+        brokenLinks!.map((set) => set.map(({ problem, mend, by }) => ({ problem, mend, by }))),
+        [[{ problem: 'unknown', mend: null, by: [] }]],
+        path,
+      )
+    }
+    assert.deepEqual(mends(engineOf(...files), 'user:alice', 'fs:/home/notes:read'), [
+      'not-held: user:ed grants fs:low:read to user:alice (user:ed)',
+    ])
+  })
+})

@@ -103,6 +103,26 @@ describe('holders', () => {
   })
 })
 
+test('which pathway to a holder is shown does not depend on which grant came first', () => {
+  const facts = [
+    ed.grants('a', bob),
+    ed.grants('a', alice),
+    ...[ed, bob, alice].flatMap((from) =>
+      [alice, bob, club, ed].filter((to) => to !== from).map((to) => from.grants('a:b', to)),
+    ),
+    alice.joins(club),
+    ed.joins(club),
+  ]
+  const told = [facts, facts.toReversed(), [...facts.slice(7), ...facts.slice(0, 7)]].map((each) => {
+    const engine = engineOf([])
+    // One after the other, as they would be stated.
+    for (const fact of each) engine.apply([{ add: fact }], { as: 'system' })
+    return holdersOf(engine, 'a:b')
+  })
+  assert.deepEqual(told[1], told[0])
+  assert.deepEqual(told[2], told[0])
+})
+
 describe('lists by registered rules', () => {
   const implicator = (more: Partial<Implicator>): Implicator => ({
     kind: 'implicator',

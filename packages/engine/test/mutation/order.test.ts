@@ -30,3 +30,13 @@ test('the first so many are those of the whole list put in order', () => {
     { numRuns: 300 },
   )
 })
+
+test('what comes late is not lost between the first of those that came early', () => {
+  // Steps of 37 through a hundred, so that early and late ones mix.
+  const items = Array.from({ length: 100 }, (_, i) => ({ id: String((i * 37) % 100).padStart(2, '0') }))
+  for (const count of [1, 2, 3, 10, 49, 50, 51, 100, 200])
+    assert.deepEqual(
+      firstInOrder(items, ['id'], count).map(({ id }) => Number(id)),
+      Array.from({ length: Math.min(count, 100) }, (_, i) => i),
+    )
+})

@@ -429,3 +429,18 @@ describe('what a viewer is not shown', () => {
     assert.deepEqual(by('token:old', 'user:fred'), ['hidden'])
   })
 })
+
+test('an app acting for somebody goes by that person’s name, though no fact tells of the two together', () => {
+  const link: Rule = {
+    kind: 'scanner',
+    id: 'link',
+    doc: 'x',
+    namespaces: ['proj'],
+    find: (actor) =>
+      actor === acting(alice, editor).as ? [{ issuer: 'user:ed', permission: 'proj:x' }] : [],
+  }
+  const engine = engineOf([ed.owns('proj:x')], [link])
+  const [path] = engine.scan(acting(alice, editor).as, 'proj:x').filter((node) => node.$ === 'path')
+  assert.equal(path!.holder_username, 'Alice')
+  assert.equal(path!.issuer_username, 'Edward')
+})
