@@ -573,6 +573,14 @@ describe('a preview tells', () => {
     )
   })
 
+  test('once of an app acting for somebody, whom two grants reach', () => {
+    const given = [fred.grants('a', editor), fred.grants('a:b', editor)]
+    assert.deepEqual(
+      told([ed.grants('a', fred)], add(...given)).filter((each) => each.includes('bob')),
+      ['gained user:bob/app:editor a', 'gained user:bob/app:editor a:b'],
+    )
+  })
+
   test('nothing of a new way to what was held without it', () => {
     const facts = [ed.grants('a', bob), alice.joins(club), ed.grants('a:b', alice)]
     assert.deepEqual(told(facts, add(ed.grants('a:b', bob))), [])
