@@ -247,3 +247,71 @@ describe('the facts in memory', () => {
     }
   })
 })
+
+describe('facts that are loaded', () => {
+  const declared = (name: string, modes: readonly string[]): Fact => {
+    return { kind: 'namespace', name, description: 'for files of a kind', modes }
+  }
+  const rankOf = (index: FactsIndex, permission: string): number => {
+    const node = index.findNode(permission)
+    assert.notEqual(node, NONE, permission)
+    return index.rank.get(node)
+  }
+
+  test('may come before what they name: a suspension its party, strings their namespace', () => {
+    const index = new FactsIndex()
+    index.load([
+      bob.isSuspended(),
+      bob.grants('files:x:read', cyd),
+      bob.owns('files:x'),
+      declared('files', ['see', 'read']),
+      bob.exists,
+      cyd.exists,
+    ])
+    assert.equal(index.isSuspended(bob.as), true)
+    assert.equal(index.isSuspended(cyd.as), false)
+    assert.equal(rankOf(index, 'files:x:read'), 1)
+    assert.equal(rankOf(index, 'files:x'), NONE)
+  })
+
+  test('may be loaded upon others, in which their namespace was declared otherwise or not at all', () => {
+    const index = new FactsIndex()
+    index.load([bob.exists, cyd.exists, bob.grants('files:x:read', cyd), bob.grants('other:x:see', cyd)])
+    assert.equal(rankOf(index, 'files:x:read'), NONE)
+    index.load([declared('files', ['see', 'read']), declared('other', ['see'])])
+    assert.equal(rankOf(index, 'files:x:read'), 1)
+    assert.equal(rankOf(index, 'other:x:see'), 0)
+    index.load([declared('files', ['read', 'see']), bob.grants('files:y:see', cyd)])
+    assert.equal(rankOf(index, 'files:x:read'), 0)
+    assert.equal(rankOf(index, 'files:y:see'), 1)
+    index.load([declared('empty', ['old']), declared('empty', ['new']), bob.grants('empty:x:new', cyd)])
+    assert.equal(rankOf(index, 'empty:x:new'), 0)
+  })
+
+  test('are told apart by each mode on a string, and by what is named like the beginning of one', () => {
+    const index = new FactsIndex()
+    const names = [
+      'see',
+      'read',
+      'write',
+      'reader',
+      'rea',
+      'se',
+      'sees',
+      'write:read',
+      'write:see',
+      'x:write',
+    ]
+    const grants = names.flatMap((name) => [bob, cyd].map((each) => each.grants(`files:x:${name}`, ann)))
+    index.load([declared('files', ['see', 'read', 'write']), ...[ann, bob, cyd].map((each) => each.exists)])
+    index.load([...grants, ...names.map((name) => ann.grants(`files:y:${name}`, bob))])
+    for (const name of names) {
+      const node = index.findNode(`files:x:${name}`)
+      assert.equal(index.permissionOf(node), `files:x:${name}`)
+      assert.equal([...index.grantsOn.of(node)].length, 2)
+      assert.equal(index.grantCount.get(node), 2)
+    }
+    assert.equal(rankOf(index, 'files:x:reader'), NONE)
+    assert.equal(rankOf(index, 'files:x:write:read'), 1)
+  })
+})
