@@ -56,6 +56,19 @@ describe('fs-path', () => {
     assert.equal(engine.canonical('fs'), 'fs')
   })
 
+  test('is told from an id by how it begins, also where another rule may rewrite ids', () => {
+    const silent = {
+      kind: 'rewriter',
+      id: 'silent',
+      doc: 'x',
+      namespaces: ['fs'],
+      rewrite: () => undefined,
+    } as const
+    const asked = world(facts, { rules: [silent] })
+    for (const id of ['fs:xhome', 'fs:home', 'fs:xhome/notes', 'fs']) assert.equal(asked.canonical(id), id)
+    assert.equal(asked.canonical('fs:/home/notes'), 'fs:mid')
+  })
+
   test('leads whoever may see what is there, and nobody else', () => {
     const seen = (viewer: string, path: string): string => engine.canonical(path, { viewer })
     for (const viewer of [ann.as, bob.as]) assert.equal(seen(viewer, 'fs:/home/notes:read'), 'fs:mid:read')
@@ -194,7 +207,7 @@ describe('is-owner', () => {
 })
 
 test('user-self gives every user what is called like them, and all beneath it', () => {
-  const index = indexOf(PEOPLE)
+  const index = indexOf([...PEOPLE, user('undefined').exists])
   for (const [permission, holder] of [
     ['user:ann', 'user:ann'],
     ['user:ann:mail', 'user:ann'],
