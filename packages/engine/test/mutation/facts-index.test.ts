@@ -315,3 +315,121 @@ describe('facts that are loaded', () => {
     assert.equal(rankOf(index, 'files:x:write:read'), 1)
   })
 })
+
+describe('facts that go or change', () => {
+  const base = [ann, bob, cyd].map((each) => each.exists)
+  const start = (): FactsIndex => stated([...NAMESPACES, ...base])
+  const named = (index: FactsIndex, name: string): string | undefined =>
+    index.resourceNamed('proj', undefined, name)?.permission
+
+  test('free the names of resources, which name one again when only one is left', () => {
+    const index = start()
+    const three = ['one', 'two', 'six'].map((id) => ann.owns(`proj:${id}`, { name: 'same' }))
+    for (const [i, fact] of three.entries()) {
+      index.put(fact)
+      assert.equal(named(index, 'same'), i === 0 ? 'proj:one' : undefined)
+    }
+    index.remove(removalOf(three[0]!))
+    assert.equal(named(index, 'same'), undefined)
+    index.put(ann.owns('proj:two', { name: 'other' }))
+    assert.equal(named(index, 'same'), 'proj:six')
+    assert.equal(named(index, 'other'), 'proj:two')
+    index.put(ann.owns('proj:two'))
+    assert.equal(named(index, 'other'), undefined)
+    assert.equal(named(index, 'two'), 'proj:two')
+    index.remove(removalOf(three[2]!))
+    assert.equal(named(index, 'same'), undefined)
+    assert.equal(named(index, 'six'), undefined)
+    index.put(ann.owns('proj:new', { name: 'same' }))
+    assert.equal(named(index, 'same'), 'proj:new')
+    // What is no resource is not named by its id.
+    index.put(ann.grants('proj:strange', bob))
+    assert.equal(named(index, 'strange'), undefined)
+  })
+
+  test('free the names of apps', () => {
+    const index = start()
+    index.put(app('x', ann, 'tool').exists)
+    index.put(app('y', ann, 'tool').exists)
+    assert.equal(index.appNamed('tool'), undefined)
+    index.put(app('y', ann, 'other').exists)
+    assert.equal(index.appNamed('tool')?.id, 'x')
+    index.put(app('y', ann).exists)
+    assert.equal(index.appNamed('other'), undefined)
+    assert.deepEqual(index.app('y'), app('y', ann).exists)
+    index.remove({ kind: 'app', id: 'x' })
+    assert.equal(index.appNamed('tool'), undefined)
+    assert.equal(index.app('x'), undefined)
+    // A person of that name is no app.
+    index.put(user('p', 'tool').exists)
+    assert.equal(index.appNamed('tool'), undefined)
+  })
+
+  test('take away folders that nobody declared, and what tokens expired by', () => {
+    const index = start()
+    index.put(ann.owns('proj:in', { parent: 'proj:folder' }))
+    assert.notEqual(index.findNode('proj:folder'), NONE)
+    index.remove(removalOf(ann.owns('proj:in')))
+    assert.equal(index.findNode('proj:folder'), NONE)
+    index.put(token('t', ann, { expiresAt: at(NOON) }).exists)
+    index.put(token('t', ann).exists)
+    assert.deepEqual(index.token('t'), token('t', ann).exists)
+    assert.equal(index.tokenExpiresAt(index.parties.get('token:t')!), Infinity)
+  })
+
+  test('end an app acting for somebody with either of the two', () => {
+    const index = start()
+    index.put(app('x', ann).exists)
+    index.put(bob.grants('a:1', `${bob.as}/app:x`))
+    const agent = index.parties.get(`${bob.as}/app:x`)!
+    assert.equal(index.exists(agent), true)
+    index.remove({ kind: 'app', id: 'x' })
+    assert.equal(index.exists(agent), false)
+    index.put(app('x', ann).exists)
+    index.remove(removalOf(bob.exists))
+    assert.equal(index.exists(agent), false)
+  })
+
+  test('are memberships once however often they are stated, and lead from a person to a group alone', () => {
+    const index = start()
+    const [inner, outer] = [group('inner'), group('outer')]
+    for (const fact of [inner.exists, outer.exists, bob.joins(inner), bob.joins(inner), inner.joins(outer)])
+      index.put(fact)
+    assert.deepEqual([...index.facts('member')].length, 2)
+    const idOf = (who: { readonly as: string }): string => who.as.slice(who.as.indexOf(':') + 1)
+    assert.equal(index.isMember(idOf(bob), 'outer'), true)
+    assert.equal(index.isMember(idOf(cyd), 'outer'), false)
+    assert.equal(index.isMember('nobody', 'outer'), false)
+    assert.equal(index.isMember(idOf(bob), 'nowhere'), false)
+    assert.deepEqual([...index.usersIn(index.parties.get('group:outer')!)], [index.parties.get(bob.as)])
+    assert.ok(!index.groupClosure(index.parties.get('group:inner')!).has(index.userGroup))
+    index.remove(removalOf(bob.joins(inner)))
+    assert.equal(index.isMember(idOf(bob), 'outer'), false)
+    assert.equal(index.fact({ kind: 'member', group: 'nowhere', member: bob.as }), undefined)
+    assert.equal(index.fact({ kind: 'member', group: 'outer', member: 'user:nobody' }), undefined)
+  })
+
+  test('tell the same way into a group, whatever was joined first', () => {
+    const [a, b, c] = [group('a'), group('b'), group('c')]
+    const joins = [bob.joins(a), bob.joins(b), a.joins(c), b.joins(c)]
+    const cameBy = [joins, joins.toReversed(), [joins[1]!, joins[0]!, joins[2]!, joins[3]!]].map((each) => {
+      const index = stated([...NAMESPACES, ...base, a.exists, b.exists, c.exists, ...each])
+      const closure = index.groupClosure(index.parties.get(bob.as)!)
+      return index.partyText[closure.get(index.parties.get('group:c')!)!]
+    })
+    assert.deepEqual(cameBy, ['group:a', 'group:a', 'group:a'])
+  })
+
+  test('make a namespace irregular or tangled when they come one by one, or are loaded', () => {
+    const inner = [ann.owns('proj:p'), ann.owns('proj:p:in')]
+    const long = [ann.owns('proj:a:b'), ann.owns('proj:c', { parent: 'proj:a:b' })]
+    for (const make of [stated, loaded]) {
+      const of = (facts: readonly Fact[]) => make([...NAMESPACES, ...base, ...facts]).roots.get('proj')!
+      assert.equal(of(inner.slice(0, 1)).isIrregular, false)
+      assert.equal(of(inner).isIrregular, true)
+      assert.equal(of(inner.toReversed()).isIrregular, true)
+      assert.equal(of(long.slice(0, 1)).hasLongFolders, false)
+      assert.equal(of(long).hasLongFolders, true)
+    }
+  })
+})
