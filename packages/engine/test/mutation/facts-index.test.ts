@@ -342,6 +342,9 @@ describe('facts that go or change', () => {
     assert.equal(named(index, 'six'), undefined)
     index.put(ann.owns('proj:new', { name: 'same' }))
     assert.equal(named(index, 'same'), 'proj:new')
+    index.put(ann.owns('proj:newer', { name: 'same' }))
+    index.remove(removalOf(ann.owns('proj:newer')))
+    assert.equal(named(index, 'same'), 'proj:new')
     // What is no resource is not named by its id.
     index.put(ann.grants('proj:strange', bob))
     assert.equal(named(index, 'strange'), undefined)
