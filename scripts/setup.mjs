@@ -16,6 +16,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+/** The texts that `libraries.mjs` makes. */
+export const librariesFolder = join(root, 'packages', 'host', 'libraries')
 
 const NODE_MAJOR_MIN = 26
 const PINNED_NODE = {
@@ -36,7 +38,33 @@ const GUARD_WAIT_SECONDS = 600
 /** @returns {Promise<string>} the path of the Node that everything here runs on */
 export async function setup() {
   if (!isStamped()) await withGuard(install)
+  if (!hasLibraries()) await withGuard(makeLibraries)
   return findNode()
+}
+
+function hasLibraries() {
+  return readText(join(librariesFolder, 'stamp')) === librariesFingerprint()
+}
+
+/** What the texts in `packages/host/libraries` are made of. */
+export function librariesFingerprint() {
+  const script = readFileSync(join(root, 'scripts', 'libraries.mjs'))
+  return createHash('sha256').update(readFileSync(LOCKFILE)).update(script).digest('hex')
+}
+
+async function makeLibraries() {
+  if (hasLibraries()) return
+  const child = spawn(findNode(), [join(root, 'scripts', 'libraries.mjs')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (output += chunk))
+  const status = await new Promise((resolve) => {
+    child.on('error', (error) => resolve(error.message))
+    child.on('close', (code, signal) => resolve(code ?? signal))
+  })
+  if (status !== 0) throw new SetupError(`the libraries for apps cannot be made (${status})\n${output}`)
 }
 
 async function install() {

@@ -1,0 +1,8 @@
+export { AppLogs, type AppLogLine } from './app-logs.ts'
+export { Host, type HostOptions, type InstalledApp, type InstalledApps } from './host.ts'
+export { openHost, type OpenedHost, type OpenHostOptions } from './open-host.ts'
+export { KEYS, isKey, type Key, type KeyRow, type Risk } from './keys.ts'
+export { LIMIT_DEFAULTS, type AppLimits } from './limits.ts'
+export type { AppManifest } from './package/manifest.ts'
+export { AppError, PackageInvalidError, type AppErrorCode } from './errors.ts'
+export type { Acting, Applied, Apps, AppView, Consent, ConsentOptions, Inspection } from './lifecycle/apps.ts'
