@@ -87,8 +87,7 @@ export class Host {
 
   /** @throws {AppRequestError} by rejecting, and then nothing was written */
   async serve(request: IncomingMessage, response: ServerResponse, addressed: Addressed): Promise<void> {
-    const app = this.#options.installed.find(addressed.id)
-    if (app === undefined) throw notFoundError()
+    const app = this.#get(addressed.id)
     if ('redirect' in addressed)
       response.writeHead(308, { Location: addressed.redirect, 'Content-Length': 0 }).end()
     else await serveApp(request, response, this.#serving(app), addressed.visit)
@@ -146,10 +145,10 @@ export class Host {
     if (found !== undefined) return found
     const { pool, monotonic } = this.#options
     const runtime = new AppRuntime({
-      id,
       pool,
       monotonic,
       snapshot: () => this.#snapshot(id),
+      limits: () => this.#limitsOf(this.#get(id)),
       onEvent: (event) => this.#log(id, event),
     })
     this.#runtimes.set(id, runtime)
@@ -158,25 +157,24 @@ export class Host {
 
   #serving(app: InstalledApp): Served {
     const {
-      package: { id, folder, manifest },
+      package: { id, folder },
       dataFolder,
     } = app
-    const { limits, isPublicHidden } = this.#options
+    const { isPublicHidden } = this.#options
     return {
       package: app.package,
       publicFolders: [
         { folder: join(dataFolder, 'web') },
         { folder, isHidden: (names) => isPublicHidden(app, names) },
       ],
-      limits: tightenLimits(limits, manifest.limits),
+      limits: this.#limitsOf(app),
       run: (request, blobs, from) => this.#runtime(id).run(request, blobs, from),
       report: (error) => this.#add(id, 'error', `the answer cannot be sent: ${error.message}`),
     }
   }
 
   #snapshot(id: string): Snapshot {
-    const app = this.#options.installed.find(id)
-    if (app === undefined) throw notFoundError()
+    const app = this.#get(id)
     const {
       package: { manifest, sources, folder },
     } = app
@@ -198,7 +196,7 @@ export class Host {
       packageFolder: folder,
       dataFolder: app.dataFolder,
       databases: new Map(manifest.databases.map((database) => [database.name, database])),
-      limits: tightenLimits(this.#options.limits, manifest.limits),
+      limits: this.#limitsOf(app),
     }
     return {
       start,
@@ -207,6 +205,16 @@ export class Host {
       limits: handle.limits,
       lacking: manifest.permissions.mandatory.filter((key) => !granted.has(key)),
     }
+  }
+
+  #get(id: string): InstalledApp {
+    const app = this.#options.installed.find(id)
+    if (app === undefined) throw notFoundError()
+    return app
+  }
+
+  #limitsOf({ package: { manifest } }: InstalledApp): AppLimits {
+    return tightenLimits(this.#options.limits, manifest.limits)
   }
 
   #grantsOf(id: string): Granted {

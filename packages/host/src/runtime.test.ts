@@ -26,6 +26,7 @@ interface World {
   readonly runtime: AppRuntime
   readonly events: AppEvent[]
   version: number
+  snapshots: number
   lacking: Snapshot['lacking']
   readonly clock: { now: number }
   get(): Promise<string>
@@ -40,13 +41,14 @@ function makeWorld(limits: Partial<AppLimits> = {}): World {
     pool,
     events,
     version: 1,
+    snapshots: 0,
     lacking: [],
     runtime: new AppRuntime({
-      id: 'app',
       pool,
       monotonic: () => clock.now,
       onEvent: (event) => events.push(event),
       snapshot: () => snapshotOf(world, limits),
+      limits: () => ({ ...LIMIT_DEFAULTS, ...limits }),
     }),
     async get() {
       const from = { signal: new AbortController().signal, authorization: undefined }
@@ -58,6 +60,7 @@ function makeWorld(limits: Partial<AppLimits> = {}): World {
 }
 
 function snapshotOf(world: World, limits: Partial<AppLimits>): Snapshot {
+  world.snapshots++
   const app = { id: 'app', name: 'App', version: String(world.version), description: '', env: {} }
   return {
     start: { kind: 'start', app, files: [], granted: [], startupScripts: [], defaultInclude: [] },
@@ -97,6 +100,20 @@ describe('a request', () => {
     cell.answer()
     cell.answer()
     assert.deepEqual(await Promise.all(answers), ['1', '1', '1'])
+  })
+
+  test('that waits has no snapshot made: what its cell was started with stays what is compared', async () => {
+    const world = makeWorld({ inFlightMax: 1 })
+    const first = world.get()
+    await settle()
+    const before = world.snapshots
+    const second = world.get()
+    await settle()
+    assert.equal(world.snapshots, before)
+    world.pool.cells[0]!.answer()
+    await settle()
+    world.pool.cells[0]!.answer()
+    await Promise.all([first, second])
   })
 
   test('is refused when too many wait, and when it waited too long', async () => {

@@ -44,10 +44,11 @@ export interface AppStatus {
 }
 
 export interface AppRuntimeOptions {
-  readonly id: string
   readonly pool: CellPool
   /** Read anew whenever a cell is started. @throws when the app is gone */
   readonly snapshot: () => Snapshot
+  /** Those of the app as it is now; asked for each request that waits. */
+  readonly limits: () => Pick<AppLimits, 'queueMax' | 'queueMs'>
   /** Milliseconds, of a clock that never goes back. */
   readonly monotonic: () => number
   /** Told of what the app's author and the operator want to know. */
@@ -207,7 +208,7 @@ export class AppRuntime {
 
   /** In the order in which they came, for so long; whoever has a cell started waits like the others. */
   async #wait(signal: AbortSignal, send: Use): Promise<CellResponse> {
-    const { queueMax, queueMs } = this.#options.snapshot().limits
+    const { queueMax, queueMs } = this.#options.limits()
     if (this.#waiting.length >= queueMax) throw busyError()
     const { promise, resolve, reject } = Promise.withResolvers<CellResponse>()
     const waiting: Waiting = { go: (running) => resolve(this.#use(running, send)), reject }
