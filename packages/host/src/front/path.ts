@@ -1,3 +1,4 @@
+import { isBoxName } from '../box-name.ts'
 import { AppRequestError, notFoundError } from './errors.ts'
 
 /** An app's path, once decoded: there is no second reading of it. */
@@ -54,12 +55,4 @@ export function isPlainName(name: string): boolean {
     !UNPLAIN.test(name) &&
     name.isWellFormed()
   )
-}
-
-// Letters that some file systems pass over when they compare names.
-const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu
-
-/** Some file systems fold case and width, or pass letters over: what they take for `box` is `box`. */
-export function isBoxName(name: string | undefined): boolean {
-  return name !== undefined && name.replaceAll(IGNORABLE, '').normalize('NFKC').toLowerCase() === 'box'
 }

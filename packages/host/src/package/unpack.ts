@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import * as yauzl from 'yauzl'
-import { isBoxName, isPlainName } from '../front/path.ts'
+import { isBoxName } from '../box-name.ts'
+import { isPlainName } from '../front/path.ts'
 import { PackageInvalidError } from '../errors.ts'
 
 /** What of a package is taken at most: whoever made it may have wanted to fill a disk. */

@@ -119,6 +119,7 @@ describe('a path', () => {
     ['WEB', '', 'css/../Box/app.json'],
     ['WEB', 'box', 'app.json'],
     ['WEB', '', 'ｂｏｘ/app.json'],
+    ['WEB', '', 'bo\u200Bx/app.json'],
   ]
   for (const [scope, folder, path] of outside) {
     test(`${scope} ${JSON.stringify(path.slice(0, 40))} from ${JSON.stringify(folder)} is refused, and nothing is touched`, async () => {

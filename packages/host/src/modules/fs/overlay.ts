@@ -12,9 +12,10 @@ import {
 import { copyFile, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { isBoxName } from '../../box-name.ts'
 import { OperationError } from '../../broker/operation.ts'
 import { Folder, hasCode, openFile } from './folder.ts'
-import { assertPlace, isBoxName, type Names, type Scope } from './path.ts'
+import { assertPlace, type Names, type Scope } from './path.ts'
 
 /** Where one app's files are. */
 export interface OverlayFolders {

@@ -1,3 +1,4 @@
+import { isBoxName } from '../../box-name.ts'
 import { OperationError } from '../../broker/operation.ts'
 
 /** The two folders of an app: what is private, and what is served. */
@@ -44,11 +45,6 @@ export function assertPlace(scope: Scope, names: Names): void {
   if (encoder.encode(path).length > PATH_BYTES_MAX)
     throw refused(path, `is longer than ${PATH_BYTES_MAX} bytes`)
   if (scope === 'WEB' && isBoxName(names[0])) throw refused(path, 'is in the private folder')
-}
-
-/** However it is spelled: some file systems take `BOX` for `box`, and some fold `ｂｏｘ` too. */
-export function isBoxName(name: string | undefined): boolean {
-  return name !== undefined && name.normalize('NFKC').toLowerCase() === 'box'
 }
 
 function split(path: string): string[] {
