@@ -15,10 +15,6 @@ export interface AppLimits {
   readonly queueMs: number
   /** Largest body of a request, in bytes. */
   readonly bodyBytesMax: number
-  /** Largest body of a response, in bytes. */
-  readonly responseBytesMax: number
-  /** Calls to the host that it may have outstanding. */
-  readonly callsMax: number
   /** For requests under way when a new version takes over, in milliseconds. */
   readonly drainMs: number
   /** Without a request, in milliseconds; then its process ends, and the next request starts another. */
@@ -34,8 +30,6 @@ export const LIMIT_DEFAULTS: AppLimits = {
   queueMax: 256,
   queueMs: 10_000,
   bodyBytesMax: 16 * 1024 * 1024,
-  responseBytesMax: 32 * 1024 * 1024,
-  callsMax: 256,
   drainMs: 30_000,
   idleMs: 10 * 60_000,
 }

@@ -1,15 +1,11 @@
-/** What a cell may take. An app can ask for less, never for more. */
+/** What the host takes from any cell. What an app may ask for less of is in `AppLimits`. */
 export interface CellLimits {
   /** Memory beyond the runtime's own, in bytes: heap and buffers. Default 134_217_728. */
   readonly memoryBytes: number
-  /** How long a cell may be deaf, in milliseconds, not counting the time in which it waits for the host. Default 5_000. */
-  readonly silentMs: number
   /** Share of one core over ten seconds, above which it is slowed. Default 0.5. */
   readonly cpuShare: number
   /** Until the process is ready and sealed, in milliseconds. Default 10_000. */
   readonly bootMs: number
-  /** Until the startup scripts of the app have run, in milliseconds. Default 30_000. */
-  readonly startMs: number
   /** One call of the host, in milliseconds. Default 60_000. */
   readonly callMs: number
   /** Calls under way; no more are read before one is answered. Default 256. */
@@ -32,10 +28,8 @@ export interface CellLimits {
 
 export const CELL_LIMITS: CellLimits = {
   memoryBytes: 134_217_728,
-  silentMs: 5_000,
   cpuShare: 0.5,
   bootMs: 10_000,
-  startMs: 30_000,
   callMs: 60_000,
   callsOutstanding: 256,
   callsPerSecond: 20_000,
