@@ -18,7 +18,7 @@ export * as values from './shapes/values.ts'
 export { parseShape, printPath } from './shape-error.ts'
 export { parseEvaluation, parseEvaluationBody, parseEvaluationsBody } from './authzen-body.ts'
 export { parseBody, parseCheckBody, parseCheckEachBody } from './decision-body.ts'
-export { JSON_DEPTH_MAX, JsonInvalidError, parseJson } from './json.ts'
+export { countMembers, JSON_DEPTH_MAX, JsonInvalidError, parseJson } from './json.ts'
 export { LINE_BYTES_MAX, LineSplitter, readLines, type Chunks, type Line } from './lines.ts'
 export {
   parseLine,

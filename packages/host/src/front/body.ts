@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
+import { countMembers } from '@castellan/protocol'
 import type { BodyMessage, FileMessage } from '../messages.ts'
 import { AppRequestError } from './errors.ts'
 
@@ -65,27 +66,12 @@ function textOf(bytes: Uint8Array): string {
 
 function parseJson(bytes: Uint8Array): unknown {
   const text = textOf(bytes)
-  assertShallow(text)
+  // Before it is parsed, here and in the cell.
+  if (countMembers(text, JSON_DEPTH_MAX) < 0) throw invalidError(`is nested more than ${JSON_DEPTH_MAX} deep`)
   try {
     return JSON.parse(text)
   } catch {
     throw invalidError('is not JSON')
-  }
-}
-
-/** Before it is parsed, here or in the cell. Brackets in texts count as well only if they open without closing. */
-function assertShallow(text: string): void {
-  let depth = 0
-  let isText = false
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i]
-    if (isText) {
-      if (char === '\\') i++
-      else if (char === '"') isText = false
-    } else if (char === '"') isText = true
-    else if (char === '[' || char === '{') {
-      if (++depth > JSON_DEPTH_MAX) throw invalidError(`is nested more than ${JSON_DEPTH_MAX} deep`)
-    } else if (char === ']' || char === '}') depth--
   }
 }
 

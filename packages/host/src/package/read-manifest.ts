@@ -6,6 +6,7 @@ import { isPlainName } from '../front/path.ts'
 import { PackageInvalidError } from '../errors.ts'
 import { KEYS, isKey } from '../keys.ts'
 import type { AppManifest, DatabaseConfig, Route } from './manifest.ts'
+import { placeOf } from './place.ts'
 import type { PackageFiles } from './unpack.ts'
 
 /** What a package says of itself, and what of that has no effect here. */
@@ -173,13 +174,7 @@ function parseText(file: string, bytes: Uint8Array): unknown {
   } catch (error) {
     if (!(error instanceof JsonInvalidError))
       throw new PackageInvalidError(file, '', 'it is not UTF-8', 'save it as UTF-8')
-    const lines = source.slice(0, error.position).split('\n')
-    throw new PackageInvalidError(
-      file,
-      `${lines.length}:${lines.at(-1)!.length + 1}`,
-      error.message,
-      'mend the JSON',
-    )
+    throw new PackageInvalidError(file, placeOf(source, error.position), error.message, 'mend the JSON')
   }
 }
 

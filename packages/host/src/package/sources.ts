@@ -1,6 +1,7 @@
 import { evadeCensorSync } from '@endo/evasive-transform'
 import { transform } from 'sucrase'
 import { PackageInvalidError } from '../errors.ts'
+import { placeOf } from './place.ts'
 import type { PackageFiles } from './unpack.ts'
 
 /** Largest script, in bytes: rewriting takes the host's time. */
@@ -94,11 +95,6 @@ function textOf(path: string, bytes: Uint8Array): string {
 function placeIn(error: unknown): { readonly line?: number; readonly column?: number } {
   const { loc } = error as { readonly loc?: { readonly line?: number; readonly column?: number } }
   return loc ?? {}
-}
-
-function placeOf(text: string, at: number): string {
-  const before = text.slice(0, at).split('\n')
-  return `${before.length}:${before.at(-1)!.length + 1}`
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,8 @@
+import type { DatabaseConfig } from '../../package/manifest.ts'
 import type { Result, Wire } from './values.ts'
+
+/** Of a database that a server keeps, rather than a file of the app's. */
+export type ServerConfig = Extract<DatabaseConfig, { type: 'postgres' | 'mysql' }>
 
 /** One statement, with what goes into it. */
 export interface Statement {

@@ -1,11 +1,8 @@
 import mysql from 'mysql2/promise'
 import { OperationError } from '../../broker/operation.ts'
-import type { DatabaseConfig } from '../../package/manifest.ts'
-import type { Database, DatabaseLimits, Outcome, Statement, Transaction } from './database.ts'
+import type { Database, DatabaseLimits, Outcome, ServerConfig, Statement, Transaction } from './database.ts'
 import { prepare } from './sql.ts'
 import { fromWire, toWire, type Wire } from './values.ts'
-
-type Config = Extract<DatabaseConfig, { type: 'postgres' | 'mysql' }>
 
 /** `SERVER_STATUS_IN_TRANS` of the protocol. */
 const IN_TRANSACTION = 1
@@ -16,7 +13,7 @@ export class MysqlDatabase implements Database {
   readonly #limits: DatabaseLimits
   readonly #name: string
 
-  constructor(config: Config, limits: DatabaseLimits) {
+  constructor(config: ServerConfig, limits: DatabaseLimits) {
     this.#limits = limits
     this.#name = config.name
     this.#pool = mysql.createPool({

@@ -1,11 +1,8 @@
 import pg from 'pg'
 import { OperationError } from '../../broker/operation.ts'
-import type { DatabaseConfig } from '../../package/manifest.ts'
-import type { Database, DatabaseLimits, Outcome, Statement, Transaction } from './database.ts'
+import type { Database, DatabaseLimits, Outcome, ServerConfig, Statement, Transaction } from './database.ts'
 import { prepare } from './sql.ts'
 import { fromWire, toWire, type Wire } from './values.ts'
-
-type Config = Extract<DatabaseConfig, { type: 'postgres' | 'mysql' }>
 
 /** A server, through a few connections of this app's own. Statements use the extended protocol: one each, never a script. */
 export class PostgresDatabase implements Database {
@@ -13,7 +10,7 @@ export class PostgresDatabase implements Database {
   readonly #limits: DatabaseLimits
   readonly #name: string
 
-  constructor(config: Config, limits: DatabaseLimits) {
+  constructor(config: ServerConfig, limits: DatabaseLimits) {
     this.#limits = limits
     this.#name = config.name
     this.#pool = new pg.Pool({
