@@ -72,7 +72,7 @@ async function main([name, ...args]) {
     return
   }
   try {
-    node = await setup()
+    node = await setup({ wantsLibraries: name === 'test' })
     process.env.PATH = `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
     process.chdir(root)
     process.exitCode = await task(args)

@@ -35,10 +35,13 @@ const GUARD = join(root, '.castellan-setup.lock')
 /** How long another set-up of the same folder is waited for. A slow network installs in a few minutes. */
 const GUARD_WAIT_SECONDS = 600
 
-/** @returns {Promise<string>} the path of the Node that everything here runs on */
-export async function setup() {
+/**
+ * @param {{ wantsLibraries?: boolean }} options whether the task runs apps, which need the texts of their libraries
+ * @returns {Promise<string>} the path of the Node that everything here runs on
+ */
+export async function setup({ wantsLibraries = false } = {}) {
   if (!isStamped()) await withGuard(install)
-  if (!hasLibraries()) await withGuard(makeLibraries)
+  if (wantsLibraries && !hasLibraries()) await withGuard(makeLibraries)
   return findNode()
 }
 
@@ -54,9 +57,12 @@ export function librariesFingerprint() {
 
 async function makeLibraries() {
   if (hasLibraries()) return
-  const child = spawn(findNode(), [join(root, 'scripts', 'libraries.mjs')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  await runQuietly('making the libraries for apps', findNode(), [join(root, 'scripts', 'libraries.mjs')])
+}
+
+/** What it says is shown only when it fails. */
+async function runQuietly(what, command, args, options = {}) {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   child.stderr.on('data', (chunk) => (output += chunk))
@@ -64,7 +70,7 @@ async function makeLibraries() {
     child.on('error', (error) => resolve(error.message))
     child.on('close', (code, signal) => resolve(code ?? signal))
   })
-  if (status !== 0) throw new SetupError(`the libraries for apps cannot be made (${status})\n${output}`)
+  if (status !== 0) throw new SetupError(`${what} failed (${status})\n${output}`)
 }
 
 async function install() {
@@ -104,15 +110,7 @@ async function npmCi() {
   rmSync(STAMP, { force: true })
   const { command, args, shell } = npm()
   const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--include=dev', '--include=optional']
-  const child = spawn(command, [...args, ...options], { cwd: root, shell, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  child.stdout.on('data', (chunk) => (output += chunk))
-  child.stderr.on('data', (chunk) => (output += chunk))
-  const status = await new Promise((resolve) => {
-    child.on('error', (error) => resolve(error.message))
-    child.on('close', (code, signal) => resolve(code ?? signal))
-  })
-  if (status !== 0) throw new SetupError(`npm ci failed (${status})\n${output}`)
+  await runQuietly('npm ci', command, [...args, ...options], { cwd: root, shell })
   process.stderr.write(`castellan: installed in ${Math.round((Date.now() - start) / 1000)} s\n`)
 }
 
