@@ -2,6 +2,7 @@ import type { AppFacts, BodyMessage, RequestMessage, ResponseMessage } from '../
 import { SafeUrl } from './endowments/url.ts'
 import type { BufferShim } from './module.ts'
 import { print, printable } from './print.ts'
+import { toText } from './text.ts'
 
 /** `$g`: what a script has of its request. Scripts of one request share it, and may put things on it. */
 export interface Context {
@@ -122,7 +123,7 @@ function replyOf(
       status: code,
       headers: named,
       cookies: textsOf(response.cookies),
-      type: type === undefined || type === null ? (kind ?? contentType ?? DEFAULT_TYPE) : String(type),
+      type: type === undefined || type === null ? (kind ?? contentType ?? DEFAULT_TYPE) : toText(type),
     },
     body,
   }

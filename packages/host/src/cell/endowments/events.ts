@@ -45,6 +45,7 @@ export function makeEvents(
     }
   }
   // Known here, and to nobody who is handed the class.
+  // oxlint-disable-next-line typescript/unbound-method -- static, and without `this`
   const { isStopped } = Event
   Reflect.deleteProperty(Event, 'isStopped')
 

@@ -2,13 +2,13 @@ type Callback = (...args: readonly unknown[]) => unknown
 
 /** Timers by number, as in a browser: Node's own are objects that lead to its insides. */
 export interface Timers {
-  setTimeout(callback: unknown, ms?: unknown, ...args: readonly unknown[]): number
-  setInterval(callback: unknown, ms?: unknown, ...args: readonly unknown[]): number
-  setImmediate(callback: unknown, ...args: readonly unknown[]): number
-  clearTimeout(id: unknown): void
-  clearInterval(id: unknown): void
-  clearImmediate(id: unknown): void
-  queueMicrotask(callback: unknown): void
+  readonly setTimeout: (callback: unknown, ms?: unknown, ...args: readonly unknown[]) => number
+  readonly setInterval: (callback: unknown, ms?: unknown, ...args: readonly unknown[]) => number
+  readonly setImmediate: (callback: unknown, ...args: readonly unknown[]) => number
+  readonly clearTimeout: (id: unknown) => void
+  readonly clearInterval: (id: unknown) => void
+  readonly clearImmediate: (id: unknown) => void
+  readonly queueMicrotask: (callback: unknown) => void
 }
 
 /** What Node waits at most; more would fire at once. */

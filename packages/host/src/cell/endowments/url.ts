@@ -1,5 +1,7 @@
 // Node's `URL` behind classes of our own: what goes in and out is text.
 
+import { toText } from '../text.ts'
+
 const HostUrl = URL
 
 /** Pairs of a query, in order, with what is done when they change. */
@@ -31,7 +33,7 @@ export class SafeSearchParams {
   }
 
   delete(name: unknown, value?: unknown): void {
-    const [key, only] = [String(name), value === undefined ? undefined : String(value)]
+    const [key, only] = [String(name), value === undefined ? undefined : toText(value)]
     this.#pairs = this.#pairs.filter((pair) => pair[0] !== key || (only !== undefined && pair[1] !== only))
     this.#tell()
   }
@@ -48,7 +50,7 @@ export class SafeSearchParams {
 
   has(name: unknown, value?: unknown): boolean {
     const all = this.getAll(name)
-    return value === undefined ? all.length > 0 : all.includes(String(value))
+    return value === undefined ? all.length > 0 : all.includes(toText(value))
   }
 
   set(name: unknown, value: unknown): void {
@@ -100,13 +102,14 @@ export class SafeSearchParams {
 }
 
 // Known here, and to nobody who is handed the class.
+// oxlint-disable-next-line typescript/unbound-method -- static, and without `this`
 const { of: linkedParams, replace: replaceParams } = SafeSearchParams
 Reflect.deleteProperty(SafeSearchParams, 'of')
 Reflect.deleteProperty(SafeSearchParams, 'replace')
 
 function pairsOf(init: unknown): [string, string][] {
   if (init === undefined || init === null) return []
-  if (typeof init !== 'object') return [...new URLSearchParams(String(init))]
+  if (typeof init !== 'object') return [...new URLSearchParams(toText(init))]
   if (!(Symbol.iterator in init)) return Object.entries(init).map(([name, value]) => [name, String(value)])
   return [...(init as Iterable<Iterable<unknown>>)].map((pair) => {
     const [name, value] = [...pair]
@@ -119,7 +122,7 @@ export class SafeUrl {
   readonly #params: SafeSearchParams
 
   constructor(url: unknown, base?: unknown) {
-    const parsed = HostUrl.parse(String(url), base === undefined ? undefined : String(base))
+    const parsed = HostUrl.parse(String(url), base === undefined ? undefined : toText(base))
     if (parsed === null) throw Object.assign(new TypeError('Invalid URL'), { code: 'ERR_INVALID_URL' })
     this.#url = parsed
     this.#params = linkedParams(parsed.search, (text) => {
@@ -128,7 +131,7 @@ export class SafeUrl {
   }
 
   static canParse(url: unknown, base?: unknown): boolean {
-    return HostUrl.canParse(String(url), base === undefined ? undefined : String(base))
+    return HostUrl.canParse(String(url), base === undefined ? undefined : toText(base))
   }
 
   static parse(url: unknown, base?: unknown): SafeUrl | null {
