@@ -37,8 +37,10 @@ const TERMINAL = `data:text/javascript,${encodeURIComponent(`
 
 /** Where the pages say that the server is. */
 const ADDRESS = 'http://127.0.0.1:7070'
-/** Of this machine; but nobody listens on port 1, which is the point of asking there. */
-// A script that serves something itself asks `${port}`.
+/**
+ * Of this machine. But nobody listens on port 1, which is the point of asking there; and a script that serves something
+ * itself asks `${port}`.
+ */
 const OTHER_ADDRESS = /(?:\b127\.[\d.]+|\blocalhost|\b0\.0\.0\.0|\[::1?\]):(?!1\b|\$\{port\})[\d$]+/g
 
 /** What one command compiled, the next one need not. */
