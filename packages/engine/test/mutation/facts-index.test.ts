@@ -436,3 +436,71 @@ describe('facts that go or change', () => {
     }
   })
 })
+
+describe('grants and strings that go', () => {
+  const many = Array.from({ length: 40 }, (_, i) => user(`many${i}`))
+  const start = (): FactsIndex =>
+    stated([...NAMESPACES, ...[ann, bob, cyd, ...many].map((each) => each.exists)])
+  const told = ann.grants('a:1', bob, { reason: 'for now', extra: { n: 1 }, expiresAt: at(NOON) })
+
+  test('leave nothing of what was said with a grant to the next one', () => {
+    const index = start()
+    index.put(told)
+    index.put(ann.grants('a:1', bob))
+    assert.deepEqual([...index.facts('grant')], [ann.grants('a:1', bob)])
+    index.put(told)
+    index.remove(removalOf(told))
+    const { size } = index.grantTable
+    index.put(cyd.grants('a:2', bob))
+    assert.equal(index.grantTable.size, size, 'its place is used again')
+    assert.deepEqual([...index.facts('grant')], [cyd.grants('a:2', bob)])
+  })
+
+  test('leave those of the same holder, where many are looked up by holder', () => {
+    const index = start()
+    const grants = [ann, cyd, ...many].map((each) => each.grants('a:1', bob))
+    for (const fact of grants) index.put(fact)
+    const node = index.findNode('a:1')
+    const row = index.parties.get(bob.as)!
+    assert.notEqual(index.crowdOn(node), undefined)
+    const left = [...grants]
+    while (left.length > 0) {
+      index.remove(removalOf(left.pop()!))
+      assert.equal(index.crowdOn(node)?.get(row)?.length ?? left.length, left.length)
+      assert.equal([...index.grantsOf(node, row)].length, left.length)
+      assert.equal(index.findGrant(grants[0]!) === NONE, left.length === 0)
+    }
+  })
+
+  test('keep a folder that nobody declared as long as something is in it', () => {
+    const index = start()
+    index.put(ann.owns('proj:in', { parent: 'proj:folder' }))
+    index.put(ann.grants('proj:folder', bob))
+    index.remove(removalOf(ann.grants('proj:folder', bob)))
+    assert.deepEqual(index.resource('proj:in'), ann.owns('proj:in', { parent: 'proj:folder' }))
+  })
+
+  test('find modes among many others, whether stated, packed or loaded, and after all others have gone', () => {
+    const strings = ['see', 'read', 'write', ...many.slice(0, 12).map((_, i) => `c${i}`)]
+    const facts = [
+      ...NAMESPACES,
+      ...[ann, bob].map((each) => each.exists),
+      ...strings.map((each) => ann.grants(`doc:x:${each}`, bob)),
+    ]
+    for (const make of [stated, loaded]) {
+      const index = make(facts)
+      const found = (): string[] => strings.filter((each) => index.findNode(`doc:x:${each}`) !== NONE)
+      assert.deepEqual(found(), strings)
+      index.pack()
+      assert.deepEqual(found(), strings)
+      for (const each of strings.slice(3)) index.remove(removalOf(ann.grants(`doc:x:${each}`, bob)))
+      assert.deepEqual(found(), strings.slice(0, 3))
+      for (const each of strings.slice(3)) index.put(ann.grants(`doc:x:${each}`, bob))
+      assert.deepEqual(found(), strings)
+      index.pack()
+      index.load([cyd.exists, cyd.grants('doc:x:read', bob), ann.grants('doc:y:read', bob)])
+      assert.deepEqual(found(), strings)
+      assert.equal(index.grantCount.get(index.findNode('doc:x:read')), 2)
+    }
+  })
+})
