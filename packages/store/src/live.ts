@@ -32,7 +32,7 @@ export interface LiveOptions extends Pick<EngineOptions, 'rules' | 'catalog' | '
   /**
    * How long commits may hold the thread, on average, in milliseconds. When they take longer of late, as on a disk
    * that syncs slowly, the store makes them in another thread if it can, and questions are answered meanwhile, from
-   * what was there before. Default 0.5. With 0 it is always so, with Infinity never.
+   * what was there before. Default 2. With 0 it is always so, with Infinity never.
    */
   readonly holdMsMax?: number
 }
@@ -145,10 +145,9 @@ const GROUP_CHANGES_MAX = 1000
 const GROUP_EFFECTS_MAX = 10_000
 /**
  * Another thread costs some 20 µs a group and 10 µs a change, and frees this one for as long as the disk takes: at 100
- * commits a second, what is below this leaves nineteen twentieths of it. What is quick on average is now and then ten
- * times slower, and whoever asks at that moment waits twice as long: once for the disk, once for those in front of them.
+ * commits a second, what is below this leaves four fifths of it.
  */
-const HOLD_MS_MAX = 0.5
+const HOLD_MS_MAX = 2
 /** Commits after which how long one took is as good as forgotten. */
 const COMMITS_REMEMBERED = 16
 /** Entries a follower gets before others have their turn. */
